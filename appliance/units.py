@@ -1,0 +1,17 @@
+"""Sizes as a person would write them: one unit system (KiB, MiB, GiB), three significant digits."""
+
+UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB")
+
+
+def size(count: int) -> str:
+    """`count` bytes in words: 0 B, 999 B, 1.00 KiB, 74.2 GiB, 612 GiB."""
+    value = float(count)
+    for unit in UNITS:
+        # 999.5 would be written 1000 with three digits: the next unit reads better.
+        if abs(value) < 999.5 or unit == UNITS[-1]:
+            break
+        value /= 1024
+    if unit == "B":
+        return f"{count} B"
+    digits = 2 if abs(value) < 9.995 else 1 if abs(value) < 99.95 else 0
+    return f"{value:.{digits}f} {unit}"

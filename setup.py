@@ -1,0 +1,53 @@
+"""The package: what it depends on (ranges; exact versions are in requirements.lock) and which commands it installs."""
+
+from setuptools import find_packages, setup
+
+setup(
+    name="image-appliance",
+    version="0.1.0",
+    description="Upload ISOs and disk images of any size to the storage of KVM hosts",
+    long_description=open("README.md", encoding="utf-8").read(),
+    long_description_content_type="text/markdown",
+    license="Apache-2.0",
+    license_files=["LICENSE"],
+    python_requires=">=3.11",
+    packages=find_packages(include=["appliance", "appliance.*", "imaged", "imaged.*"]),
+    package_data={
+        "appliance": ["static/**/*", "templates/*.html", "admin/migrations/*.mako", "admin/migrations/versions/*.py"],
+    },
+    install_requires=[
+        "alembic>=1.13",
+        "argon2-cffi>=23.1",
+        "CherryPy>=18.10,<19",
+        # httpd/body.py reads the raw socket under cheroot's request object: the internals it touches are pinned.
+        "cheroot>=11.1,<11.2",
+        "click>=8.1",
+        "cryptography>=44",
+        "Jinja2>=3.1",
+        "oslo.utils[image-inspection]>=10.1",
+        "pydantic>=2.7",
+        "PyJWT>=2.8",
+        "rich>=13",
+        "SQLAlchemy>=2.0.30",
+        "WebOb>=1.8.8",
+    ],
+    extras_require={
+        "dev": [
+            "hypothesis",
+            "import-linter",
+            "mypy",
+            "pytest",
+            "pytest-timeout",
+            "pytest-xdist",
+            "ruff",
+            "schemathesis",
+            "selenium",
+        ],
+    },
+    entry_points={
+        "console_scripts": [
+            "image-appliance = appliance.cli:main",
+            "imaged = imaged.cli:main",
+        ],
+    },
+)
