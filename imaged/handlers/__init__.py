@@ -1,0 +1,111 @@
+"""One file per URL resource, and the helpers that all of them use.
+
+A handler is an object with methods `get, put, post, patch, delete, options(request, *path_args) -> webob.Response`: those that it lacks
+are 405. Each module has `routes(context) -> [(pattern, handler)]`: anchored regular expressions, whose groups are the path arguments.
+"""
+
+import json
+from typing import Any
+
+import webob
+
+from imaged import errors
+
+#: Bytes of JSON that a request may bring: tickets and commands are a few hundred.
+MAX_JSON = 64 << 10
+
+
+def json_body(request: webob.Request, limit: int = MAX_JSON) -> dict[str, Any]:
+    """The request's body: a JSON object of at most `limit` bytes. Raises LengthRequired, TooLarge, ShortBody or BadRequest."""
+    length = content_length(request)
+    if length > limit:
+        raise errors.TooLarge(f"The body has {length} bytes: at most {limit} are taken")
+    data = request.environ["wsgi.input"].read(length)
+    if len(data) < length:
+        raise errors.ShortBody(length, len(data))
+    try:
+        value = json.loads(data)
+    # A document nested thousands deep exhausts the parser's stack: as malformed as any.
+    except (ValueError, RecursionError):
+        raise errors.BadRequest("The body is not valid JSON") from None
+    if not isinstance(value, dict):
+        raise errors.BadRequest(f"The body must be a JSON object, not {type(value).__name__}")
+    return value
+
+
+def content_length(request: webob.Request) -> int:
+    """The announced length of the body, in bytes. Raises LengthRequired where there is none, or it is no count of bytes."""
+    if "HTTP_TRANSFER_ENCODING" in request.environ:
+        raise errors.LengthRequired("Transfer-Encoding is not supported: send Content-Length")
+    text = request.environ.get("CONTENT_LENGTH") or ""
+    if not text:
+        raise errors.LengthRequired("Content-Length is required")
+    if not (text.isascii() and text.isdigit()):
+        raise errors.LengthRequired(f"Invalid Content-Length {text!r}: must be a number of bytes")
+    return int(text)
+
+
+def json_response(value: Any, status: int = 200) -> webob.Response:
+    """`value` as JSON, ending in a newline as command lines like it."""
+    return webob.Response(
+        status=status,
+        body=json.dumps(value).encode() + b"\n",
+        content_type="application/json",
+        charset=None,
+    )
+
+
+def empty_response(status: int = 200) -> webob.Response:
+    """No body, and an explicit length of 0: oVirt's clients need it, even with 204."""
+    response = webob.Response(status=status)
+    del response.content_type
+    response.headers["Content-Length"] = "0"
+    return response
+
+
+def text_error(error: errors.DaemonError) -> webob.Response:
+    """The error as oVirt's clients read it: one line of text; the code is in the header `Error-Code`."""
+    response = webob.Response(
+        status=error.status,
+        body=f"{error.message}\n".encode(),
+        content_type="text/plain",
+        charset="UTF-8",
+        headerlist=None,
+    )
+    return _complete(response, error)
+
+
+def json_error(error: errors.DaemonError) -> webob.Response:
+    """The error as `{"code", "message", "details"}`."""
+    value = {"code": error.code, "message": error.message, "details": error.details}
+    return _complete(json_response(value, error.status), error)
+
+
+def _complete(response: webob.Response, error: errors.DaemonError) -> webob.Response:
+    response.headers["Error-Code"] = error.code
+    response.headers.update(error.headers)
+    if error.close:
+        response.headers["Connection"] = "close"
+    return response
+
+
+_MISSING = object()
+
+
+def field(
+    body: dict[str, Any],
+    name: str,
+    kind: type | tuple[type, ...],
+    default: Any = _MISSING,
+) -> Any:
+    """`body[name]`, which must be of type `kind`. Raises BadRequest that names the field when it is missing (and there is no default) or of another type."""
+    value = body.get(name, _MISSING)
+    if value is _MISSING:
+        if default is _MISSING:
+            raise errors.BadRequest(f"{name!r} is missing")
+        return default
+    kinds = kind if isinstance(kind, tuple) else (kind,)
+    # bool is an int to Python, and never to whoever wrote `"size": true`.
+    if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
+        raise errors.BadRequest(f"Invalid value for {name!r}: must be of type {'/'.join(k.__name__ for k in kinds)}")
+    return value
