@@ -77,7 +77,8 @@ class Config:
     )
     host: str = setting(
         "",
-        "Address to listen on. Empty: every IPv4 address with HTTPS, but only 127.0.0.1 with plain HTTP, which must not leave the machine unasked.",
+        "Address to listen on. Empty: every IPv4 address with HTTPS, but only 127.0.0.1 with plain HTTP, which must not leave "
+        "the machine unasked.",
         unit="address",
     )
     port: int = tcp_port(
@@ -185,10 +186,10 @@ def expected(name: str) -> str:
         number = "a whole number" if kind is int else "a number"
         unit = f" of {facts['unit']}" if facts["unit"].endswith("s") else ""
         suffixes = f' (or text such as "5 {list(SUFFIXES[facts["unit"]])[1]}")' if facts["unit"] in SUFFIXES else ""
-        return f"{number}{unit}, {facts['low']:.15g} to {facts['high']:.20g}{suffixes}"
+        return f"{number}{unit}, {facts['low']} to {_plain(facts['high'])}{suffixes}"
     return {
         bool: "true or false",
-        str: f"text: {facts['unit']}",
+        str: f"text ({facts['unit']})",
         pathlib.Path: "the path of a directory",
     }.get(kind, "a list of texts (with commas between them outside a file)")
 
@@ -315,6 +316,11 @@ def _check_together(config: Config, path: pathlib.Path) -> None:
 def _nearest(name: str) -> str:
     close = difflib.get_close_matches(name, FIELDS, n=1)
     return f" (did you mean {close[0]}?)" if close else ""
+
+
+def _plain(number: float) -> str:
+    """Without an idle fraction: 300, 0.5."""
+    return str(int(number)) if number == int(number) else str(number)
 
 
 def _shown(value) -> str:
