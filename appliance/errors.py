@@ -249,3 +249,131 @@ class Internal(ApplianceError):
     status = 500
     says = "Something went wrong inside the appliance."
     hint = "Try again. If it happens again, give the administrator this error's id: it finds the cause in the log."
+
+
+class BadName(ApplianceError):
+    """A name that an image cannot have. `reason` is a clause."""
+
+    code = "bad-name"
+    status = 422
+    says = "This name cannot be used: {reason}."
+    hint = "Choose another name; it need not be the file's."
+
+
+class NameTaken(ApplianceError):
+    """The domain has a good image, or a running upload, of that name."""
+
+    code = "name-taken"
+    status = 409
+    says = "{domain} already has an image named {name}, or an unfinished upload of it."
+    hint = "Choose another name, delete the image, or resume or cancel the unfinished upload."
+
+
+class WrongDomain(ApplianceError):
+    """The domain does not take images of this format."""
+
+    code = "wrong-domain"
+    status = 422
+    says = "{domain} takes ISO images only, and this one is {format}."
+    hint = "Choose a storage domain for disks."
+
+
+class DifferentFile(ApplianceError):
+    """What a resuming client shows is not the file that the upload was started with. `difference` is a clause about the file."""
+
+    code = "different-file"
+    status = 409
+    says = "This is not the same file: it {difference}."
+    hint = "Choose the file that the upload was started with, or cancel the upload and start a new one."
+
+
+class Unproven(ApplianceError):
+    """A resume that does not show what was asked for. `reason` is a clause."""
+
+    code = "unproven"
+    status = 422
+    says = "The upload cannot be resumed like this: {reason}."
+    hint = "Ask for the transfer's pieces, hash them from the file, and send size and digests with the resume."
+
+
+class Incomplete(ApplianceError):
+    """Finalize with bytes missing. `missing` is their number; the ranges are in the details."""
+
+    code = "incomplete"
+    status = 409
+    says = "{missing:size} of the image have not arrived for good."
+    hint = "Send the missing ranges, flush, and finalize again."
+
+
+class ImageLocked(ApplianceError):
+    """The image's bytes are still arriving, or being deleted."""
+
+    code = "image-locked"
+    status = 409
+    says = "{name} is locked: {reason}."
+    hint = "Wait until it is finished, or cancel its upload."
+
+
+class ImageIllegal(ApplianceError):
+    """There are no bytes to read: the image failed its verification."""
+
+    code = "image-illegal"
+    status = 409
+    says = "{name} is not a good image: {reason}"
+    hint = "Delete it, and upload it again."
+
+
+class HostRefused(ApplianceError):
+    """The host answered no where none was expected. `reason` is its own sentence."""
+
+    code = "host-refused"
+    status = 502
+    says = "Host {host} refused: {reason}"
+    hint = "Look at the log of imaged on that host."
+
+
+class WrongPassword(ApplianceError):
+    """The same whether the user exists or not."""
+
+    code = "wrong-password"
+    status = 401
+    says = "The name or the password is wrong."
+    hint = "Try again, or ask an administrator for a new password."
+
+
+class TooManyAttempts(ApplianceError):
+    """Logins of this user or from this address failed too often. `seconds` until the next try."""
+
+    code = "too-many-attempts"
+    status = 429
+    says = "Too many logins failed."
+    hint = "Try again in {seconds} seconds."
+
+    def __init__(self, seconds: int):
+        self.retry_after = seconds
+        super().__init__(seconds=seconds)
+
+
+class BadPassword(ApplianceError):
+    """A new password that is not accepted. `reason` is a clause."""
+
+    code = "bad-password"
+    status = 422
+    says = "This password cannot be used: {reason}."
+    hint = "Choose another one; a few unrelated words are long and easy to remember."
+
+
+class UserExists(ApplianceError):
+    code = "user-exists"
+    status = 409
+    says = "There already is a user named {name}."
+    hint = "Choose another name."
+
+
+class LastAdmin(ApplianceError):
+    """Without an administrator nobody could make one."""
+
+    code = "last-admin"
+    status = 409
+    says = "{name} is the only administrator."
+    hint = "Make another user an administrator first."

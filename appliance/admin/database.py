@@ -1,0 +1,77 @@
+"""The database: SQLite beside the appliance, or PostgreSQL by URL."""
+
+import contextlib
+import os
+import pathlib
+from collections.abc import Iterator
+
+import sqlalchemy as sa
+from alembic import command
+from alembic.config import Config as AlembicConfig
+from sqlalchemy import orm
+
+MIGRATIONS = pathlib.Path(__file__).parent / "migrations"
+
+# How long a transaction waits for another process (the command line) to end its own, in seconds.
+BUSY_TIMEOUT = 30
+
+
+class Database:
+    """One database. Thread-safe. `url` is an SQLAlchemy URL; an SQLite file is made, for its owner alone, when it is missing."""
+
+    def __init__(self, url: str):
+        self.url = sa.make_url(url)
+        self._sqlite = self.url.get_backend_name() == "sqlite"
+        if self._sqlite:
+            self.engine = self._open_sqlite()
+        else:
+            self.engine = sa.create_engine(self.url, pool_pre_ping=True, pool_size=16, max_overflow=48)
+        self._write = orm.sessionmaker(self.engine, expire_on_commit=False)
+        self._read = orm.sessionmaker(self.engine.execution_options(reading=True), expire_on_commit=False)
+
+    def migrate(self) -> None:
+        """Brings the tables to this version. Repeatable: either the whole step is done, or nothing."""
+        config = AlembicConfig()
+        config.set_main_option("script_location", str(MIGRATIONS))
+        with self.engine.begin() as connection:
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
+
+    @contextlib.contextmanager
+    def session(self) -> Iterator[orm.Session]:
+        """One transaction that may write: committed at the end of the block, or, when an exception leaves it, undone."""
+        with self._write() as session, session.begin():
+            yield session
+
+    @contextlib.contextmanager
+    def reading(self) -> Iterator[orm.Session]:
+        """One transaction that only reads: it sees one state, and waits for nobody."""
+        with self._read() as session, session.begin():
+            yield session
+
+    def close(self) -> None:
+        self.engine.dispose()
+
+    def _open_sqlite(self) -> sa.Engine:
+        if self.url.database and self.url.database != ":memory:":
+            # SQLite gives its journal files the mode of the database.
+            os.close(os.open(self.url.database, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        engine = sa.create_engine(self.url, pool_size=16, max_overflow=48, connect_args={"timeout": BUSY_TIMEOUT})
+        sa.event.listen(engine, "connect", _prepare)
+        sa.event.listen(engine, "begin", _begin)
+        return engine
+
+
+def _prepare(connection, _record) -> None:
+    """A new SQLite connection: transactions are begun by `_begin`, not by the module's own guess."""
+    connection.isolation_level = None
+    connection.execute("PRAGMA journal_mode = WAL")
+    # FULL: what was answered survives a power cut; WAL's own default may lose the last transactions.
+    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute("PRAGMA foreign_keys = ON")
+
+
+def _begin(connection: sa.Connection) -> None:
+    # A transaction that reads first and writes later cannot wait for another writer (SQLite refuses at once): it takes its place before.
+    reading = connection.get_execution_options().get("reading")
+    connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")

@@ -1,0 +1,198 @@
+"""The tables. Sizes are bytes, times aware UTC datetimes, ids UUIDs as text (events: numbers, in order)."""
+
+import datetime
+import uuid
+
+import sqlalchemy as sa
+from sqlalchemy import orm
+
+
+class Moment(sa.types.TypeDecorator):
+    """An aware datetime in UTC. SQLite forgets the zone: it is put back when reading."""
+
+    impl = sa.DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value, dialect):
+        return None if value is None else value.astimezone(datetime.UTC)
+
+    def process_result_value(self, value, dialect):
+        if value is None:
+            return None
+        return value.replace(tzinfo=datetime.UTC) if value.tzinfo is None else value.astimezone(datetime.UTC)
+
+
+class Base(orm.DeclarativeBase):
+    # Constraints have names, or a later migration could not change them.
+    metadata = sa.MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+    type_annotation_map = {datetime.datetime: Moment, int: sa.BigInteger, dict: sa.JSON, list: sa.JSON}
+
+
+def new_id() -> str:
+    return str(uuid.uuid4())
+
+
+def key() -> orm.Mapped[str]:
+    return orm.mapped_column(sa.String(36), primary_key=True, default=new_id)
+
+
+def ref(target: str, **options) -> orm.Mapped:
+    return orm.mapped_column(sa.String(36), sa.ForeignKey(target, **options), index=True)
+
+
+class User(Base):
+    __tablename__ = "users"
+
+    id: orm.Mapped[str] = key()
+    name: orm.Mapped[str] = orm.mapped_column(sa.String(64), unique=True)
+    role: orm.Mapped[str] = orm.mapped_column(sa.String(16))
+    password_hash: orm.Mapped[str] = orm.mapped_column(sa.String(255))
+    created_at: orm.Mapped[datetime.datetime]
+
+
+class Token(Base):
+    """An API token: its digest alone, so that a stolen database opens nothing."""
+
+    __tablename__ = "tokens"
+
+    id: orm.Mapped[str] = key()
+    user_id: orm.Mapped[str] = ref("users.id", ondelete="CASCADE")
+    digest: orm.Mapped[str] = orm.mapped_column(sa.String(64), unique=True)
+    created_at: orm.Mapped[datetime.datetime]
+    expires_at: orm.Mapped[datetime.datetime]
+    user: orm.Mapped[User] = orm.relationship(lazy="joined")
+
+
+class Login(Base):
+    """A browser that is logged in: the digest of its cookie."""
+
+    __tablename__ = "logins"
+
+    digest: orm.Mapped[str] = orm.mapped_column(sa.String(64), primary_key=True)
+    user_id: orm.Mapped[str] = ref("users.id", ondelete="CASCADE")
+    created_at: orm.Mapped[datetime.datetime]
+    expires_at: orm.Mapped[datetime.datetime]
+    user: orm.Mapped[User] = orm.relationship(lazy="joined")
+
+
+class Host(Base):
+    __tablename__ = "hosts"
+
+    id: orm.Mapped[str] = key()
+    name: orm.Mapped[str] = orm.mapped_column(sa.String(255), unique=True)
+    control: orm.Mapped[str] = orm.mapped_column(sa.String(1024))
+    images: orm.Mapped[str] = orm.mapped_column(sa.String(1024))
+    up: orm.Mapped[bool]
+    reason: orm.Mapped[str | None] = orm.mapped_column(sa.Text)
+    created_at: orm.Mapped[datetime.datetime]
+
+
+class Domain(Base):
+    """A storage domain. The four sizes are the last ones that its host told."""
+
+    __tablename__ = "domains"
+
+    id: orm.Mapped[str] = key()
+    name: orm.Mapped[str] = orm.mapped_column(sa.String(255), unique=True)
+    kind: orm.Mapped[str] = orm.mapped_column(sa.String(16))
+    host_id: orm.Mapped[str] = ref("hosts.id")
+    path: orm.Mapped[str] = orm.mapped_column(sa.Text)
+    capacity: orm.Mapped[int] = orm.mapped_column(default=0)
+    free: orm.Mapped[int] = orm.mapped_column(default=0)
+    reserved: orm.Mapped[int] = orm.mapped_column(default=0)
+    available: orm.Mapped[int] = orm.mapped_column(default=0)
+    created_at: orm.Mapped[datetime.datetime]
+    host: orm.Mapped[Host] = orm.relationship(lazy="joined")
+
+
+class Image(Base):
+    __tablename__ = "images"
+    # The claim is the name while the image is, or becomes, good; NULL once illegal. NULLs are all different: one constraint keeps
+    # names unique among good images and running uploads, whatever runs at the same time.
+    __table_args__ = (sa.UniqueConstraint("domain_id", "claim"),)
+
+    id: orm.Mapped[str] = key()
+    name: orm.Mapped[str] = orm.mapped_column(sa.String(255))
+    claim: orm.Mapped[str | None] = orm.mapped_column(sa.String(255))
+    size: orm.Mapped[int]
+    virtual_size: orm.Mapped[int | None]
+    format: orm.Mapped[str] = orm.mapped_column(sa.String(16))
+    content_type: orm.Mapped[str] = orm.mapped_column(sa.String(16))
+    status: orm.Mapped[str] = orm.mapped_column(sa.String(16))
+    reason: orm.Mapped[str | None] = orm.mapped_column(sa.Text)
+    sha256: orm.Mapped[str | None] = orm.mapped_column(sa.String(64))
+    domain_id: orm.Mapped[str] = ref("domains.id")
+    owner_id: orm.Mapped[str] = ref("users.id")
+    #: The file's name on the host; NULL once its bytes are gone.
+    volume: orm.Mapped[str | None] = orm.mapped_column(sa.String(128))
+    bootable: orm.Mapped[bool | None]
+    label: orm.Mapped[str | None] = orm.mapped_column(sa.String(255))
+    #: Its bytes are being deleted: goes on after a crash until the record is gone.
+    deleting: orm.Mapped[bool] = orm.mapped_column(default=False)
+    transfer_id: orm.Mapped[str | None] = orm.mapped_column(sa.String(36))
+    created_at: orm.Mapped[datetime.datetime] = orm.mapped_column(index=True)
+    completed_at: orm.Mapped[datetime.datetime | None]
+    domain: orm.Mapped[Domain] = orm.relationship(lazy="joined")
+    owner: orm.Mapped[User] = orm.relationship(lazy="joined")
+
+
+class Transfer(Base):
+    __tablename__ = "transfers"
+
+    id: orm.Mapped[str] = key()
+    image_id: orm.Mapped[str | None] = orm.mapped_column(sa.String(36), sa.ForeignKey("images.id", ondelete="SET NULL"), index=True)
+    name: orm.Mapped[str] = orm.mapped_column(sa.String(255))
+    direction: orm.Mapped[str] = orm.mapped_column(sa.String(16))
+    phase: orm.Mapped[str] = orm.mapped_column(sa.String(32), index=True)
+    reason: orm.Mapped[str | None] = orm.mapped_column(sa.Text)
+    reason_code: orm.Mapped[str | None] = orm.mapped_column(sa.String(64))
+    size: orm.Mapped[int]
+    format: orm.Mapped[str] = orm.mapped_column(sa.String(16))
+    content_type: orm.Mapped[str] = orm.mapped_column(sa.String(16))
+    allocation: orm.Mapped[str] = orm.mapped_column(sa.String(16))
+    domain_id: orm.Mapped[str] = ref("domains.id")
+    volume: orm.Mapped[str] = orm.mapped_column(sa.String(128))
+    owner_id: orm.Mapped[str] = ref("users.id")
+    client: orm.Mapped[str] = orm.mapped_column(sa.String(16))
+    #: The host's ticket that was last put there; NULL once it is known to be revoked.
+    ticket: orm.Mapped[str | None] = orm.mapped_column(sa.String(36))
+    durable: orm.Mapped[list] = orm.mapped_column(default=list)
+    transferred_bytes: orm.Mapped[int] = orm.mapped_column(default=0)
+    expected_sha256: orm.Mapped[str | None] = orm.mapped_column(sa.String(64))
+    modified: orm.Mapped[float | None]
+    #: What the uploading browser hashed of its file: [[start, end, sha256], …].
+    fingerprint: orm.Mapped[list] = orm.mapped_column(default=list)
+    #: What a resuming client was asked to hash: [[start, end], …]; NULL while nobody asked.
+    asked: orm.Mapped[list | None]
+    #: The verification's job on the host, and what it found.
+    job: orm.Mapped[str | None] = orm.mapped_column(sa.String(64))
+    verdict: orm.Mapped[dict | None]
+    created_at: orm.Mapped[datetime.datetime] = orm.mapped_column(index=True)
+    updated_at: orm.Mapped[datetime.datetime]
+    expires_at: orm.Mapped[datetime.datetime | None]
+    domain: orm.Mapped[Domain] = orm.relationship(lazy="joined")
+    owner: orm.Mapped[User] = orm.relationship(lazy="joined")
+
+
+class Event(Base):
+    """What happened. Names and ids are copies: an event outlives what it tells of."""
+
+    __tablename__ = "events"
+
+    # SQLite numbers rows by itself only where the key is a plain INTEGER.
+    id: orm.Mapped[int] = orm.mapped_column(sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True, autoincrement=True)
+    time: orm.Mapped[datetime.datetime] = orm.mapped_column(index=True)
+    severity: orm.Mapped[str] = orm.mapped_column(sa.String(16))
+    code: orm.Mapped[str] = orm.mapped_column(sa.String(64))
+    message: orm.Mapped[str] = orm.mapped_column(sa.Text)
+    user: orm.Mapped[str | None] = orm.mapped_column(sa.String(64))
+    transfer_id: orm.Mapped[str | None] = orm.mapped_column(sa.String(36), index=True)
+    image_id: orm.Mapped[str | None] = orm.mapped_column(sa.String(36), index=True)
+    image_name: orm.Mapped[str | None] = orm.mapped_column(sa.String(255))
