@@ -70,7 +70,6 @@ def text_error(error: errors.DaemonError) -> webob.Response:
         body=f"{error.message}\n".encode(),
         content_type="text/plain",
         charset="UTF-8",
-        headerlist=None,
     )
     return _complete(response, error)
 
@@ -98,7 +97,7 @@ def field(
     kind: type | tuple[type, ...],
     default: Any = _MISSING,
 ) -> Any:
-    """`body[name]`, which must be of type `kind`. Raises BadRequest that names the field when it is missing (and there is no default) or of another type."""
+    """`body[name]`, which must be of type `kind`. Raises BadRequest, naming it, when it is missing (without a default) or of another type."""
     value = body.get(name, _MISSING)
     if value is _MISSING:
         if default is _MISSING:

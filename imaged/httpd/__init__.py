@@ -1,0 +1,9 @@
+"""HTTP in, for both programs: cheroot, with the few repairs that long bodies and silent clients need.
+
+The only package that touches cheroot's internals, which is why its version is pinned.
+"""
+
+from imaged.httpd.body import Body, ShortBody, Stalled
+from imaged.httpd.server import Server
+
+__all__ = ["Body", "Server", "ShortBody", "Stalled"]

@@ -1,0 +1,319 @@
+"""The daemon's client: control calls as methods, and a pool of connections to the images service.
+
+An address is `unix:/path`, `https://host:port` or `http://host:port`.
+"""
+
+import contextlib
+import http.client
+import json
+import select
+import socket
+import ssl
+import threading
+import urllib.parse
+from collections.abc import Iterator
+from typing import Any
+
+#: Seconds that a host has to accept a connection.
+CONNECT_TIMEOUT = 10.0
+#: Idle connections kept; more are closed when they come back.
+MAX_IDLE = 64
+#: Bytes of an error's body that are looked at.
+MAX_ERROR = 64 << 10
+
+
+class Unreachable(Exception):
+    """The host did not answer: connection refused, reset, timed out, or not HTTP."""
+
+    def __init__(self, address: str, reason: object):
+        super().__init__(f"{address} does not answer: {reason}")
+        self.address = address
+        self.reason = reason
+
+
+class Refused(Exception):
+    """The host answered no. `status` is HTTP's, `code` the daemon's stable word, `message` one line, `details` a dict."""
+
+    def __init__(self, status: int, code: str, message: str, details: dict[str, Any] | None = None):
+        super().__init__(message)
+        self.status = status
+        self.code = code
+        self.message = message
+        self.details = details or {}
+
+
+class Response:
+    """An answer: `status`, `reason`, `headers` (any case), and a body that must be read to its end if the connection is to be reused."""
+
+    def __init__(self, address: str, raw: http.client.HTTPResponse):
+        self._address = address
+        self._raw = raw
+        self.status = raw.status
+        self.reason = raw.reason
+        self.headers = raw.headers
+
+    @property
+    def length(self) -> int | None:
+        """Bytes still to be read; None where the server did not say."""
+        return self._raw.length
+
+    def read(self, count: int | None = None) -> bytes:
+        """At most `count` bytes; b"" at the end."""
+        with unreachable(self._address):
+            return self._raw.read(count)
+
+    def readinto(self, view: memoryview) -> int:
+        """Fills `view` unless the body ends before, and returns how many bytes came: 0 at the end. Raises Unreachable if it broke off."""
+        expected = self._raw.length
+        with unreachable(self._address):
+            count = self._raw.readinto(view)
+            # http.client takes an early end for the end.
+            if expected is not None and count < min(len(view), expected):
+                raise http.client.IncompleteRead(b"", expected - count)
+        return count
+
+    @property
+    def reusable(self) -> bool:
+        """Read to the end, and the server keeps the connection."""
+        return self._raw.isclosed() and not self._raw.will_close
+
+
+class Connection:
+    """One connection, one request at a time: `start`, then the body on `sock` (or `send`), then `response`."""
+
+    def __init__(self, address: str, timeout: float, tls: ssl.SSLContext | None):
+        self._address = address
+        self._method = ""
+        self._response: Response | None = None
+        self._discarded = False
+        with unreachable(address):
+            self.sock: socket.socket = _connect(address, timeout, tls)
+            self.sock.settimeout(timeout)
+
+    def start(self, method: str, target: str, headers: list[tuple[str, str]]) -> None:
+        """Sends the request line and the headers; the body, if any, is the caller's."""
+        self._method, self._response = method, None
+        lines = [f"{method} {target} HTTP/1.1", "Host: localhost", *(f"{name}: {value}" for name, value in headers)]
+        text = "\r\n".join(lines)
+        if text.count("\r\n") != len(lines) - 1 or "\n" in text.replace("\r\n", ""):
+            raise ValueError("A line break in a request's header")
+        with unreachable(self._address):
+            self.sock.sendall(text.encode("latin-1") + b"\r\n\r\n")
+
+    def send(self, data: bytes | memoryview) -> None:
+        """Sends a part of the body. Raises Unreachable; even then `response` may have the reason."""
+        with unreachable(self._address):
+            self.sock.sendall(data)
+
+    def response(self) -> Response:
+        """The answer's head; interim (1xx) answers are skipped."""
+        with unreachable(self._address):
+            raw = http.client.HTTPResponse(self.sock, method=self._method)
+            raw.begin()
+        self._response = Response(self._address, raw)
+        return self._response
+
+    def discard(self) -> None:
+        """This connection is never used again."""
+        self._discarded = True
+        self.close()
+
+    def close(self) -> None:
+        self.sock.close()
+
+    @property
+    def reusable(self) -> bool:
+        return not self._discarded and self._response is not None and self._response.reusable
+
+    @property
+    def alive(self) -> bool:
+        """Idle and silent. Something to read between two requests is the other side's goodbye, or nothing that we could make sense of."""
+        poll = select.poll()
+        poll.register(self.sock, select.POLLIN | select.POLLRDHUP)
+        return not poll.poll(0)
+
+
+class Images:
+    """Connections to a host's images service; thread-safe. `timeout` (seconds) is how long the host may be silent."""
+
+    def __init__(self, address: str, *, timeout: float = 60, tls: ssl.SSLContext | None = None):
+        _parse(address)
+        self.address = address
+        self._timeout = timeout
+        self._tls = tls
+        self._idle: list[Connection] = []
+        self._lock = threading.Lock()
+
+    @contextlib.contextmanager
+    def connection(self) -> Iterator[Connection]:
+        """A connection: an idle one that is still alive, or a new one. It is kept if its answer was read to the end. Raises Unreachable."""
+        connection = self._take() or Connection(self.address, self._timeout, self._tls)
+        try:
+            yield connection
+        except BaseException:
+            connection.discard()
+            raise
+        self._put(connection)
+
+    def close(self) -> None:
+        """Closes the idle connections; those in use go on."""
+        with self._lock:
+            idle, self._idle = self._idle, []
+        for connection in idle:
+            connection.close()
+
+    def _take(self) -> Connection | None:
+        while True:
+            with self._lock:
+                if not self._idle:
+                    return None
+                connection = self._idle.pop()
+            if connection.alive:
+                return connection
+            connection.close()
+
+    def _put(self, connection: Connection) -> None:
+        if connection.reusable:
+            with self._lock:
+                if len(self._idle) < MAX_IDLE:
+                    self._idle.append(connection)
+                    return
+        connection.close()
+
+
+class Control:
+    """The control service of one host; thread-safe. Every method raises Unreachable, and Refused where the daemon says no."""
+
+    def __init__(self, address: str, *, timeout: float = 10, tls: ssl.SSLContext | None = None):
+        self.address = address
+        self._connections = Images(address, timeout=timeout, tls=tls)
+
+    def close(self) -> None:
+        self._connections.close()
+
+    def info(self) -> dict:
+        return self._call("GET", "/info")
+
+    def domains(self) -> list[dict]:
+        return self._call("GET", "/domains")["domains"]
+
+    def domain(self, domain: str) -> dict:
+        return self._call("GET", _path("domains", domain))
+
+    def add_domain(self, domain: str, *, name: str, path: str) -> dict:
+        return self._call("PUT", _path("domains", domain), {"name": name, "path": path})
+
+    def volumes(self, domain: str) -> list[dict]:
+        return self._call("GET", _path("domains", domain, "volumes"))["volumes"]
+
+    def volume(self, domain: str, name: str) -> dict:
+        return self._call("GET", _path("domains", domain, "volumes", name))
+
+    def create_volume(self, domain: str, name: str, *, size: int, allocation: str = "sparse") -> dict:
+        return self._call("PUT", _path("domains", domain, "volumes", name), {"size": size, "allocation": allocation})
+
+    def complete_volume(self, domain: str, name: str) -> dict:
+        return self._call("POST", _path("domains", domain, "volumes", name, "complete"), {})
+
+    def delete_volume(self, domain: str, name: str) -> None:
+        self._call("DELETE", _path("domains", domain, "volumes", name))
+
+    def digests(self, domain: str, name: str, ranges: list) -> list[str]:
+        """SHA-256 (hex) of each `(start, end)`, in bytes."""
+        return self._call("POST", _path("domains", domain, "volumes", name, "digests"), {"ranges": [list(r) for r in ranges]})["sha256"]
+
+    def verify(self, domain: str, name: str, *, format: str, sha256: str | None, max_virtual_size: int) -> dict:
+        """The job that verifies: ask `job` how it goes."""
+        body = {"format": format, "sha256": sha256, "max_virtual_size": max_virtual_size}
+        return self._call("POST", _path("domains", domain, "volumes", name, "verify"), body)
+
+    def job(self, job_id: str) -> dict:
+        return self._call("GET", _path("jobs", job_id))
+
+    def cancel_job(self, job_id: str) -> None:
+        self._call("DELETE", _path("jobs", job_id))
+
+    def put_ticket(self, ticket: dict) -> None:
+        """Adds or replaces a ticket: the contract's fields, `uuid` among them."""
+        self._call("PUT", _path("tickets", ticket["uuid"]), ticket)
+
+    def ticket(self, ticket_id: str) -> dict:
+        return self._call("GET", _path("tickets", ticket_id))
+
+    def renew_ticket(self, ticket_id: str, timeout: float) -> None:
+        """The ticket lives for `timeout` seconds from now; the daemon takes whole ones, a part is rounded up."""
+        self._call("PATCH", _path("tickets", ticket_id), {"timeout": -int(-timeout // 1)})
+
+    def delete_ticket(self, ticket_id: str) -> None:
+        """Revokes: when this returns, nobody writes with it any more."""
+        self._call("DELETE", _path("tickets", ticket_id))
+
+    def _call(self, method: str, target: str, body: dict | None = None) -> Any:
+        data = b"" if body is None else json.dumps(body).encode()
+        headers = [] if body is None else [("Content-Type", "application/json"), ("Content-Length", str(len(data)))]
+        with self._connections.connection() as connection:
+            connection.start(method, target, headers)
+            if data:
+                connection.send(data)
+            response = connection.response()
+            answer = response.read()
+        if response.status >= 400:
+            raise refused(response, answer)
+        with unreachable(self.address):
+            return json.loads(answer) if answer else None
+
+
+def refused(response: Response, body: bytes) -> Refused:
+    """The daemon's no, from either of its forms: JSON, or a line of text with `Error-Code`."""
+    code = response.headers.get("Error-Code", "error")
+    with contextlib.suppress(ValueError, AttributeError):
+        value = json.loads(body[:MAX_ERROR])
+        return Refused(response.status, value.get("code", code), value.get("message", response.reason), value.get("details"))
+    text = body[:MAX_ERROR].decode("utf-8", "replace").strip()
+    return Refused(response.status, code, text or response.reason)
+
+
+@contextlib.contextmanager
+def unreachable(address: str) -> Iterator[None]:
+    """Turns everything that a connection can fail with into Unreachable."""
+    try:
+        yield
+    except (OSError, http.client.HTTPException, ValueError) as error:
+        raise Unreachable(address, str(error) or type(error).__name__) from error
+
+
+def _path(*parts: str) -> str:
+    return "".join("/" + urllib.parse.quote(part, safe="") for part in parts)
+
+
+def _parse(address: str) -> urllib.parse.SplitResult:
+    parts = urllib.parse.urlsplit(address)
+    if parts.scheme == "unix" and parts.path.startswith("/"):
+        return parts
+    if parts.scheme in ("http", "https") and parts.hostname:
+        return parts
+    raise ValueError(f"Invalid address {address!r}: must be unix:/path, https://host:port or http://host:port")
+
+
+def _connect(address: str, timeout: float, tls: ssl.SSLContext | None) -> socket.socket:
+    parts = _parse(address)
+    limit = min(timeout, CONNECT_TIMEOUT)
+    if parts.scheme == "unix":
+        sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            sock.settimeout(limit)
+            sock.connect(parts.path)
+        except OSError:
+            sock.close()
+            raise
+        return sock
+    host = parts.hostname or ""
+    sock = socket.create_connection((host, parts.port or (443 if parts.scheme == "https" else 80)), limit)
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    if parts.scheme == "http":
+        return sock
+    try:
+        return (tls or ssl.create_default_context()).wrap_socket(sock, server_hostname=host)
+    except OSError:
+        sock.close()
+        raise

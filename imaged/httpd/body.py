@@ -1,0 +1,132 @@
+"""The body of a request, read from the connection's own socket into the caller's buffers.
+
+cheroot's `wsgi.input` allocates for every read and returns what came; images want full buffers, no copies, and an end to waiting.
+"""
+
+import contextlib
+import socket
+import ssl
+import struct
+
+#: Bytes that one call of recv may throw away while lingering.
+SCRATCH = 256 << 10
+
+
+class ShortBody(Exception):
+    """The peer closed its side before it had sent what it announced. `expected` and `received` are bytes."""
+
+    def __init__(self, expected: int, received: int):
+        super().__init__(f"Requested {expected} bytes, available {received} bytes")
+        self.expected = expected
+        self.received = received
+
+
+class Stalled(Exception):
+    """Nothing came for the connection's timeout."""
+
+
+class Body:
+    """The rest of the request's body. One for each request; not for two threads, except `interrupt`.
+
+    `length` is what Content-Length announced (bytes), `received` what came so far. Whoever leaves a part unread needs to do nothing: the
+    connection closes after the answer, and lingers so that the peer can read it.
+    """
+
+    def __init__(self, environ: dict):
+        self._connection = environ["httpd.connection"]
+        self._input = environ["wsgi.input"]
+        self._sock = self._connection.socket
+        self._failure: Exception | None = None
+        self.length: int = self._input.remaining
+        self.received = 0
+        self.ready = False
+
+    def readinto(self, view: memoryview) -> int:
+        """Fills `view` unless the body ends before, and returns how many bytes came: 0 at the announced end.
+
+        Where the peer ends early or stalls, what came until then is returned first; the next call raises ShortBody or Stalled.
+        """
+        if self._failure:
+            raise self._failure
+        wanted = view[: min(len(view), self._input.remaining)]
+        filled = self._drain(wanted)
+        if filled < len(wanted):
+            filled += self._receive(wanted[filled:])
+        self.received += filled
+        self._input.remaining -= filled
+        if self._input.remaining == 0:
+            self._restore()
+        if self._failure and not filled:
+            raise self._failure
+        return filled
+
+    def set_timeout(self, seconds: float) -> None:
+        """How long this connection may be silent from now on, within a request and between two."""
+        self._connection.timeout = seconds
+        self._sock.settimeout(seconds)
+        self.ready = False
+
+    def discard(self) -> None:
+        """The rest is not wanted. Nothing is read now: after the answer the connection lingers for a bounded time, and closes."""
+        self._connection.close_after_answer = True
+
+    def interrupt(self) -> None:
+        """From any thread: whoever waits for bytes wakes up and gets no more. The answer can still be sent."""
+        shut(self._sock, socket.SHUT_RD)
+
+    def break_off(self) -> None:
+        """From any thread: ends the connection in both directions, also for whoever waits to send."""
+        shut(self._sock, socket.SHUT_RDWR)
+
+    def _drain(self, view: memoryview) -> int:
+        """What cheroot has read already, together with the headers."""
+        buffered = self._connection.rfile
+        if not buffered.has_data():
+            return 0
+        count = min(len(buffered.peek(0)), len(view))
+        view[:count] = buffered.read(count)
+        return count
+
+    def _receive(self, view: memoryview) -> int:
+        if not self.ready:
+            self._prepare()
+        filled = 0
+        while filled < len(view):
+            try:
+                count = self._sock.recv_into(view[filled:])
+            except (BlockingIOError, TimeoutError):
+                self._failure = Stalled(f"Nothing came for {self._connection.timeout:g} seconds")
+                break
+            except OSError:
+                # Reset, or (TLS) closed without the goodbye: for the body it is the same early end.
+                count = 0
+            if count == 0:
+                self._failure = ShortBody(self.length, self.received + filled)
+                break
+            filled += count
+        return filled
+
+    def _prepare(self) -> None:
+        """A plain socket waits in the kernel: with Python's own timeout every recv would be two system calls.
+
+        A TLS socket keeps Python's timeout, since ssl starts over for ever when a blocking socket's SO_RCVTIMEO strikes.
+        """
+        self.ready = True
+        if isinstance(self._sock, ssl.SSLSocket):
+            return
+        seconds, fraction = divmod(self._connection.timeout, 1)
+        self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("ll", int(seconds), int(fraction * 1e6)))
+        self._sock.settimeout(None)
+
+    def _restore(self) -> None:
+        """cheroot reads the next request with Python's timeout."""
+        if self.ready:
+            self._sock.settimeout(self._connection.timeout)
+            self.ready = False
+
+
+def shut(sock: socket.socket, how: int) -> None:
+    """Shuts the connection below TLS: SSLSocket's own method would pull the TLS state away from under a thread that reads."""
+    # The peer may have been faster.
+    with contextlib.suppress(OSError):
+        socket.socket.shutdown(sock, how)
