@@ -97,7 +97,7 @@ def field(
     kind: type | tuple[type, ...],
     default: Any = _MISSING,
 ) -> Any:
-    """`body[name]`, which must be of type `kind`. Raises BadRequest, naming it, when it is missing (without a default) or of another type."""
+    """`body[name]`, of type `kind`. Raises BadRequest that names it when it is missing (without a default) or has another type."""
     value = body.get(name, _MISSING)
     if value is _MISSING:
         if default is _MISSING:
