@@ -1,0 +1,63 @@
+# image-appliance: what a person types. Each target prepares what it needs by itself.
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help install run check lint format types imports js test browser bench lock clean
+
+BIN := .venv/bin
+PYTEST := $(BIN)/pytest
+
+help: ## this list
+	@sed -n "s/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p" Makefile | expand -t 18
+
+install: ## make .venv with everything in it
+	@.ci/packages install
+	@.ci/install
+
+run: install ## start the appliance; options in ARGS="…"
+	@.ci/packages run
+	@$(BIN)/image-appliance run $(ARGS)
+
+check: prepare lint types imports js test browser ## everything that must hold; below 10 minutes on 2 cores
+
+prepare: install
+	@.ci/packages check
+.PHONY: prepare
+
+lint: install ## ruff: rules and format
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+format: install ## put the Python code in its form
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+types: install ## mypy
+	$(BIN)/mypy appliance imaged
+
+imports: install ## who may know whom (docs/architecture.md)
+	$(BIN)/lint-imports
+
+node_modules/.package-lock.json: package-lock.json
+	npm ci --no-audit --no-fund
+
+js: node_modules/.package-lock.json ## types and tests of the front end
+	npx tsc -p tsconfig.json
+	node --test tests/js/
+
+test: install ## unit and integration tests
+	$(PYTEST) -n 2 --ignore tests/browser --ignore tests/e2e
+
+browser: install node_modules/.package-lock.json ## the product as its users have it: Chromium, kills, a virtual machine
+	$(PYTEST) tests/e2e tests/browser
+
+bench: install ## speed and memory beside nginx, into docs/performance.md; ARGS="--short" for a quick look
+	@.ci/packages bench
+	$(BIN)/python -m bench $(ARGS)
+
+lock: ## write the lock files anew
+	@.ci/lock
+
+clean: ## remove what was made here
+	rm -rf .venv node_modules build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
