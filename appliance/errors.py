@@ -106,6 +106,15 @@ class ForbiddenOp(ApplianceError):
     hint = "Use a ticket that was issued for it."
 
 
+class WrongImage(ApplianceError):
+    """The session is for another image than the address names."""
+
+    code = "no-ticket"
+    status = 403
+    says = "The session is for another image."
+    hint = "Use the address that came with the ticket."
+
+
 class Busy(ApplianceError):
     """As many transfers of bytes run as may."""
 

@@ -8,6 +8,7 @@ import logging
 import threading
 import time
 import uuid
+import weakref
 from collections.abc import Callable, Iterator
 
 from appliance import errors
@@ -52,7 +53,8 @@ class Session:
         """Raises errors.SessionReplaced or NoSession once it has ended, and errors.ForbiddenOp if `op` is not among the ticket's."""
         if self._ended:
             raise self._ended()
-        if op and op not in self.ticket.ops:
+        # As with the host's own tickets, who may write may read.
+        if op and op not in self.ticket.ops and not (op == "read" and "write" in self.ticket.ops):
             raise errors.ForbiddenOp(op=op)
 
     @contextlib.contextmanager
@@ -75,8 +77,7 @@ class Session:
         with self._lock:
             self._ended = self._ended or reason
             for interrupt in self._interrupts.values():
-                with contextlib.suppress(OSError):
-                    interrupt()
+                interrupt()
 
 
 class Sessions:
@@ -103,9 +104,10 @@ class Sessions:
         self._newest: dict[str, Session] = {}
         self._used: dict[str, float] = {}
         self._implicit: dict[str, Session] = {}
+        self._detached: weakref.WeakSet[Session] = weakref.WeakSet()
 
     def open(self, token: str) -> Session:
-        """A new session for the signed ticket; ends the transfer's older one. Raises errors.BadTicket (also for a used one), errors.Busy."""
+        """A new session for the signed ticket; ends the transfer's older one. Raises errors.BadTicket (also for a used one), Busy."""
         ticket = self._verifier.verify(token)
         with self._lock:
             return self._open(ticket)
@@ -151,11 +153,21 @@ class Sessions:
     def end_all(self) -> None:
         """Ends every session: the process stops."""
         with self._lock:
-            sessions = list(self._sessions.values())
+            sessions = [*self._sessions.values(), *self._detached]
             for table in (self._sessions, self._newest, self._implicit):
                 table.clear()
         for session in sessions:
             session.end()
+
+    def detached(self, *, user: str, host: str, ticket: str, size: int) -> Session:
+        """A session to read with, that no client can name: for a download whose rights were decided elsewhere.
+
+        `host` is the host's id, `ticket` the id of the host's own ticket, `size` bytes. It ends with `end_all`, or by its own `end`.
+        """
+        session = Session(tickets.Ticket("", user, "", host, ticket, ("read",), size, float("inf")))
+        with self._lock:
+            self._detached.add(session)
+        return session
 
     def last_activity(self, transfer_id: str) -> float | None:
         """When a byte of the transfer last moved or a request of it ran, as `time.monotonic()` counts; None without a session."""
@@ -165,7 +177,7 @@ class Sessions:
 
     def stopped(self, session: Session, code: str, sentence: str) -> None:
         """Tells `on_stopped` that the host refused to go on (ticket gone, no space, host down)."""
-        if self.on_stopped is None:
+        if self.on_stopped is None or not session.ticket.transfer:
             return
         try:
             self.on_stopped(session.ticket.transfer, code, sentence)

@@ -83,7 +83,7 @@ class Signer:
     ) -> tuple[str, datetime.datetime]:
         """A new ticket and the time (aware, UTC) it expires at.
 
-        `host` is the host's id, `ticket` the id of the host's own ticket, `ops` a subset of "read" and "write", `size` the image's in bytes.
+        `host` is the host's id, `ticket` the id of the host's own ticket, `ops` some of "read" and "write", `size` the image's in bytes.
         """
         issued = self.clock()
         expires = issued + self._lifetime

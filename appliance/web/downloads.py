@@ -1,0 +1,150 @@
+"""Downloads: an image's bytes from its host to whoever may have them, resumable with any tool."""
+
+import base64
+import contextlib
+import logging
+import unicodedata
+import urllib.parse
+from collections.abc import Callable, Generator
+
+import webob.byterange
+
+from appliance import errors
+from appliance.transfer import relay, sessions, slots
+from appliance.web import answers
+from imaged import client, httpd
+
+log = logging.getLogger(__name__)
+
+#: Characters of a file's name; with its encoding, browsers and file systems take no more than 255 bytes.
+MAX_NAME = 200
+
+#: The bytes of an answer. Whoever has it must close it: that gives back the slot and the host's connection.
+Pieces = Generator[memoryview, None, None]
+
+
+class Downloads:
+    """Answers requests for a whole image: `GET, HEAD /api/v1/images/{id}/data`."""
+
+    def __init__(self, live: sessions.Sessions, passing: relay.Relay, room: slots.Slots):
+        self._sessions = live
+        self._relay = passing
+        self._slots = room
+
+    def answer(
+        self,
+        environ: dict,
+        *,
+        user: str,
+        host: str,
+        ticket: str,
+        size: int,
+        name: str,
+        content_type: str,
+        sha256: str,
+        done: Callable[[], None] = lambda: None,
+    ) -> answers.Answer:
+        """The answer to a GET or HEAD (`environ` is the request's, from imaged.httpd) of an image of `size` bytes.
+
+        The caller has decided that `user` may read it. `host` is the host's id; `ticket` the id of a ticket for reading, which is on
+        that host already; `sha256` is in hex. `done` is called when the ticket is not needed any more: after the last byte, when the
+        client has gone, or when this raises. One range, If-Range and If-None-Match are honoured (several ranges are answered with
+        the whole, as the standard allows). A finished image never changes, so its digest is its ETag.
+
+        Raises errors.OutOfRange, Busy, HostDown.
+        """
+        etag = f'"{sha256}"'
+        headers = {
+            "Content-Type": content_type,
+            "Content-Disposition": disposition(name),
+            "Accept-Ranges": "bytes",
+            "ETag": etag,
+            "Repr-Digest": f"sha-256=:{base64.b64encode(bytes.fromhex(sha256)).decode()}:",
+            "Cache-Control": "private, no-cache",
+            "X-Content-Type-Options": "nosniff",
+        }
+        with contextlib.ExitStack() as stack:
+            stack.callback(done)
+            if _lists(environ.get("HTTP_IF_NONE_MATCH", ""), etag):
+                return answers.Answer(304, b"", {"ETag": etag})
+            part = _part(environ, size, etag)
+            start, end = part or (0, size)
+            status = 206 if part else 200
+            if part:
+                headers["Content-Range"] = f"bytes {start}-{end - 1}/{size}"
+            headers["Content-Length"] = str(end - start)
+            if environ["REQUEST_METHOD"] == "HEAD" or start == end:
+                return answers.Answer(status, b"", headers)
+            # From here on, the stream sees to it.
+            stack.pop_all()
+        session = self._sessions.detached(user=user, host=host, ticket=ticket, size=size)
+        head, pieces = begin(self._relay, self._slots, session, [("Range", f"bytes={start}-{end - 1}")], httpd.Body(environ), done)
+        if head.status != 206:
+            pieces.close()
+            log.error("Host %s refused a download: %s %s", host, head.status, head.headers.get("Error-Code"))
+            raise errors.HostDown(host=host)
+        return answers.Answer(status, pieces, headers)
+
+
+def begin(
+    passing: relay.Relay,
+    room: slots.Slots,
+    session: sessions.Session,
+    headers: relay.Headers,
+    body: httpd.Body,
+    done: Callable[[], None] = lambda: None,
+) -> tuple[client.Response, Pieces]:
+    """Asks the session's host for the image: its answer, and the bytes of it still to come. `body` is the request's (empty) one.
+
+    Raises errors.Busy, HostDown, and what a session that has ended raises. Once the answer has begun, a failure can only be told by
+    ending the client's connection before the announced length. `done` is called after the last piece, when the pieces are closed, and
+    when this raises.
+    """
+    pieces = _stream(passing, room, session, headers, body, done)
+    return next(pieces), pieces
+
+
+def _stream(passing, room, session, headers, body, done) -> Generator:
+    """First the host's answer, then the pieces: one generator, so that closing it leaves every context in the right order."""
+    begun = False
+    try:
+        with room.take(), passing.receive(session, headers, body.break_off) as (response, buffer):
+            yield response
+            begun = True
+            while count := response.readinto(buffer):
+                session.touch()
+                yield buffer[:count]
+    except errors.ApplianceError as error:
+        if not begun:
+            raise
+        log.warning("A download broke off: %s", error)
+        body.break_off()
+    finally:
+        done()
+
+
+def disposition(name: str) -> str:
+    """The Content-Disposition that saves a file as `name` (RFC 6266, 8187), whatever is in it: no path, no control character."""
+    kept = "".join("_" if character in '/\\:*?"<>|' or unicodedata.category(character)[0] == "C" else character for character in name)
+    kept = kept.strip(" .")[:MAX_NAME] or "image"
+    plain = unicodedata.normalize("NFKD", kept).encode("ascii", "ignore").decode().replace("%", "_").strip(" .") or "image"
+    return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{urllib.parse.quote(kept, safe='')}"
+
+
+def _part(environ: dict, size: int, etag: str) -> tuple[int, int] | None:
+    """The half-open range of bytes that is asked for, None for the whole. Raises errors.OutOfRange if the image has no byte of it."""
+    wanted = environ.get("HTTP_RANGE")
+    if wanted is None or environ["REQUEST_METHOD"] != "GET" or environ.get("HTTP_IF_RANGE", etag) != etag:
+        return None
+    parsed = webob.byterange.Range.parse(wanted)
+    if parsed is None:
+        return None
+    part = parsed.range_for_length(size)
+    if part is None:
+        raise errors.OutOfRange(size=size)
+    return part
+
+
+def _lists(header: str, etag: str) -> bool:
+    """Whether an If-None-Match names the ETag; a weak comparison, as it asks for."""
+    return any(given.strip().removeprefix("W/") in (etag, "*") for given in header.split(","))
