@@ -1,0 +1,53 @@
+"""/domains, /domains/ID: the storage domains of this host."""
+
+import re
+from typing import Any
+
+import webob
+
+from imaged import handlers
+from imaged.volumes.domains import Domain
+from imaged.volumes.volumes import Volumes
+
+
+def routes(context: Any) -> list[tuple[re.Pattern[str], object]]:
+    return [
+        (re.compile(r"/domains\Z"), All(context.domains, context.volumes)),
+        (re.compile(r"/domains/([^/]+)\Z"), One(context.domains, context.volumes)),
+    ]
+
+
+class All:
+    def __init__(self, domains, volumes):
+        self._domains = domains
+        self._volumes = volumes
+
+    def get(self, request: webob.Request) -> webob.Response:
+        return handlers.json_response({"domains": [describe(domain, self._volumes) for domain in self._domains.all()]})
+
+
+class One:
+    def __init__(self, domains, volumes):
+        self._domains = domains
+        self._volumes = volumes
+
+    def get(self, request: webob.Request, domain_id: str) -> webob.Response:
+        return handlers.json_response(describe(self._domains.get(domain_id), self._volumes))
+
+    def put(self, request: webob.Request, domain_id: str) -> webob.Response:
+        body = handlers.json_body(request)
+        domain, new = self._domains.add(domain_id, handlers.field(body, "name", str), handlers.field(body, "path", str))
+        return handlers.json_response(describe(domain, self._volumes), 201 if new else 200)
+
+
+def describe(domain: Domain, volumes: Volumes) -> dict:
+    space = volumes.space(domain)
+    return {
+        "id": domain.id,
+        "name": domain.name,
+        "path": str(domain.path),
+        "capacity": space.capacity,
+        "free": space.free,
+        "reserved": space.reserved,
+        "available": space.available,
+    }

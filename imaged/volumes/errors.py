@@ -1,0 +1,43 @@
+"""What the storage resources refuse: each names the thing, the reason, and what to do."""
+
+from imaged import errors
+
+
+class InvalidName(errors.BadRequest):
+    """The name of a domain or volume is not one that may reach a file system."""
+
+    code = "invalid-name"
+
+
+class NoDomain(errors.NotFound):
+    code = "no-domain"
+
+
+class NoVolume(errors.NotFound):
+    code = "no-volume"
+
+
+class NoJob(errors.NotFound):
+    code = "no-job"
+
+
+class Exists(errors.Conflict):
+    """Something else already has this name, id or path."""
+
+    code = "exists"
+
+
+class NotAFile(errors.Conflict):
+    """A link, pipe, device or directory lies where a volume's file should be: it is not followed, and not touched."""
+
+    code = "not-a-file"
+
+
+class Rejected(errors.DaemonError):
+    """Verification found the image unfit. `code` tells the reason to programs, the message to people."""
+
+    status = 422
+
+    def __init__(self, code: str, message: str):
+        super().__init__(message)
+        self.code = code

@@ -1,0 +1,136 @@
+"""qemu-img's opinion of an image, asked for with suspicion: an image may be made to crash, stall or deceive whatever parses it.
+
+It runs under limits of processor time, memory, file size and wall-clock time, without network where the host allows that, with a closed
+environment, and with every driver named: it never guesses a format, and never opens another file because the image says so.
+"""
+
+import functools
+import json
+import shutil
+import subprocess
+import threading
+import time
+from collections.abc import Callable
+from typing import IO
+
+from imaged import errors as daemon_errors
+from imaged.volumes import errors
+
+# 1 GiB of address space, 60 s of processor: checking 1 TiB of 64 KiB clusters takes 100 MB and seconds. What wants more is refused.
+MEMORY = 1 << 30
+CPU_SECONDS = 60
+WALL_SECONDS = 300.0
+#: Bytes of its answer that are read.
+MAX_OUTPUT = 1 << 20
+#: What `qemu-img check` returns when the only finding is unused space: harmless.
+LEAKS = 3
+
+
+def info(file: int, format: str, canceled: Callable[[], bool]) -> dict:
+    """`qemu-img info` of the open file as a dict. Raises Rejected `check-failed` when it cannot be read as `format`."""
+    code, answer, complaint = _run("info", file, format, canceled)
+    if code != 0:
+        raise errors.Rejected("check-failed", f"qemu-img cannot read the image as {format}: {_last_line(complaint)}")
+    return answer
+
+
+def check(file: int, format: str, size: int, canceled: Callable[[], bool]) -> None:
+    """`qemu-img check` of the open file of `size` bytes. Raises Rejected: `truncated` when data lies past its end, else `check-failed`."""
+    code, answer, complaint = _run("check", file, format, canceled)
+    if code in (0, LEAKS):
+        return
+    # Said of each cluster that lies past the end; there is no number for it in the JSON.
+    if "exceeding the end of the file" in complaint:
+        raise errors.Rejected(
+            "truncated",
+            f"The {format} image is incomplete: it names data past the end of the file ({size} bytes). Copy it again from its source",
+        )
+    if "corruptions" in answer or "check-errors" in answer:
+        found = f"{answer.get('corruptions', 0)} corruptions, {answer.get('check-errors', 0)} errors"
+        raise errors.Rejected(
+            "check-failed", f"The {format} image is damaged ({found}): repair the source with 'qemu-img check -r all', or copy it again"
+        )
+    raise errors.Rejected("check-failed", f"qemu-img could not check the image: {_last_line(complaint)}")
+
+
+def _run(command: str, file: int, format: str, canceled: Callable[[], bool]) -> tuple[int, dict, str]:
+    """Exit code, its JSON and its complaints. Raises Rejected when it was stopped, Internal when there is no qemu-img."""
+    program = shutil.which("qemu-img")
+    if program is None:
+        raise daemon_errors.Internal(
+            "qemu-img is missing on this host, and qcow2 images cannot be checked without it: "
+            "install the package qemu-utils (Debian, Ubuntu) or qemu-img (Fedora, RHEL)"
+        )
+    # By descriptor: whatever happens to the file's name meanwhile, this is the file that was inspected. No backing
+    # file is opened even if the header grew one.
+    image = {"driver": format, "file": {"driver": "file", "filename": f"/proc/self/fd/{file}"}, "read-only": True}
+    if format == "qcow2":
+        image["backing"] = None
+    limits = ["prlimit", f"--as={MEMORY}", f"--cpu={CPU_SECONDS}", "--fsize=0", "--core=0", "--nofile=64", "--"]
+    words = [*_offline(), *limits, program, command, "--output=json", f"json:{json.dumps(image)}"]
+    process = subprocess.Popen(
+        words,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        pass_fds=[file],
+        env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C"},
+        cwd="/",
+        start_new_session=True,
+    )
+    output, complaint = _finish(process, canceled)
+    try:
+        answer = json.loads(output) if output.strip() else {}
+    except ValueError:
+        answer = {}
+    return process.returncode, answer, complaint.decode(errors="replace")
+
+
+def _finish(process: subprocess.Popen, canceled: Callable[[], bool]) -> tuple[bytes, bytes]:
+    """The beginnings of what it wrote. Kills it when its time is over or nobody wants the answer any more."""
+    kept = (bytearray(), bytearray())
+    readers = [threading.Thread(target=_drain, args=pair, daemon=True) for pair in zip((process.stdout, process.stderr), kept, strict=True)]
+    for reader in readers:
+        reader.start()
+    deadline = time.monotonic() + WALL_SECONDS
+    try:
+        while True:
+            try:
+                process.wait(timeout=0.2)
+                return bytes(kept[0]), bytes(kept[1])
+            except subprocess.TimeoutExpired:
+                if canceled() or time.monotonic() > deadline:
+                    raise errors.Rejected("check-failed", f"qemu-img was stopped: it needed more than {WALL_SECONDS:.0f} s") from None
+    finally:
+        process.kill()
+        process.wait()
+        for reader in readers:
+            reader.join()
+
+
+def _drain(stream: IO[bytes], kept: bytearray) -> None:
+    """Reads to the end and keeps the beginning: a damaged image makes gigabytes of complaints."""
+    with stream:
+        while data := stream.read(1 << 16):
+            kept += data[: MAX_OUTPUT - len(kept)]
+
+
+def _last_line(complaint: str) -> str:
+    lines = complaint.strip().splitlines()
+    # Its sentence follows the image's description, which means nothing to a person.
+    return (
+        "".join(c for c in lines[-1].rpartition("': ")[2][:500] if c.isprintable())
+        if lines
+        else "it ended without a word, probably at one of its limits"
+    )
+
+
+@functools.cache
+def _offline() -> list[str]:
+    """The words that run a command without network, or none where this host does not let us."""
+    words = ["unshare", "--map-current-user", "--net", "--"]
+    try:
+        possible = subprocess.run([*words, "true"], capture_output=True, timeout=10, check=False).returncode == 0
+    except (OSError, subprocess.TimeoutExpired):
+        possible = False
+    return words if possible else []

@@ -1,0 +1,391 @@
+"""Volumes: the files of a storage domain, from nothing to complete.
+
+A volume that is being filled is the hidden file `.partial-NAME`, beside it the journal of what has arrived for good. Completing it gives it
+its name; nothing else ever has that name. Every step can be repeated after a crash. Files are reached relative to the
+domain's directory, and never through a link.
+"""
+
+import errno
+import hashlib
+import os
+import stat
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote
+
+from imaged import errors as daemon_errors
+from imaged import journal
+from imaged.volumes import errors
+from imaged.volumes.domains import Domain, Domains, check_name
+
+PARTIAL = ".partial-"
+#: The largest that a file's offset can say (8 EiB - 1).
+MAX_SIZE = (1 << 63) - 1
+ALLOCATIONS = ("sparse", "preallocated")
+MAX_DIGESTS = 64
+MAX_DIGEST_BYTES = 64 << 20
+# 1 MiB: large enough that hashing, not calling, is what takes the time.
+READ_SIZE = 1 << 20
+
+
+@dataclass(frozen=True)
+class Volume:
+    """A volume as it is now. `size` and `allocated` in bytes, `durable` as half-open ranges of bytes."""
+
+    domain: str
+    name: str
+    state: str  # partial or complete
+    size: int
+    allocated: int
+    path: str
+    durable: list[list[int]]
+
+    def as_json(self) -> dict:
+        return {**vars(self), "url": "file://" + quote(self.path)}
+
+
+@dataclass(frozen=True)
+class Space:
+    """What a domain's file system has, in bytes. `reserved`: what the partial volumes on it have yet to fill."""
+
+    capacity: int
+    free: int
+    reserved: int
+
+    @property
+    def available(self) -> int:
+        return max(0, self.free - self.reserved)
+
+
+class Volumes:
+    """The volumes of all domains. Thread-safe."""
+
+    def __init__(self, domains: Domains):
+        self._domains = domains
+        # Over looking and doing: two that create, complete or delete must not both find the place free.
+        self._lock = threading.Lock()
+
+    def all(self, domain_id: str) -> list[Volume]:
+        """Sorted by name. What is no volume (other names, links, pipes) is not shown."""
+        domain = self._domains.get(domain_id)
+        with _directory(domain) as directory:
+            names = {name.removeprefix(PARTIAL) for name in os.listdir(directory) if not name.endswith(journal.SUFFIX)}
+            return [volume for name in sorted(names) if (volume := _look(domain, directory, name))]
+
+    def get(self, domain_id: str, name: str) -> Volume:
+        """Raises InvalidName, NoDomain, NoVolume, NotAFile."""
+        _check_name(name)
+        domain = self._domains.get(domain_id)
+        with _directory(domain) as directory:
+            return _get(domain, directory, name)
+
+    @contextmanager
+    def reading(self, domain_id: str, name: str) -> Iterator[int]:
+        """A descriptor to read the volume's file, partial or complete. Raises as `get`."""
+        _check_name(name)
+        domain = self._domains.get(domain_id)
+        with _directory(domain) as directory:
+            volume = _get(domain, directory, name)
+            file = _open(directory, Path(volume.path).name)
+        if file is None:
+            raise _no_volume(domain, name)
+        try:
+            yield file
+        finally:
+            os.close(file)
+
+    def space(self, domain: Domain) -> Space:
+        """Raises NoDomain."""
+        with _directory(domain) as directory:
+            return self._space(directory)
+
+    def create(self, domain_id: str, name: str, size: int, allocation: str) -> tuple[Volume, bool]:
+        """Makes the partial volume; repeatable. Returns it, and whether it is new.
+
+        Raises InvalidName, BadRequest, NoDomain, NotAFile, NoSpace, and Exists when the name is taken by a complete volume, or by
+        one of another size.
+        """
+        _check_name(name)
+        if allocation not in ALLOCATIONS:
+            raise daemon_errors.BadRequest(f"Invalid allocation {allocation!r}: must be one of {', '.join(ALLOCATIONS)}")
+        if not 0 < size <= MAX_SIZE:
+            raise daemon_errors.BadRequest(f"Invalid size {size}: a volume has 1 to {MAX_SIZE} bytes")
+        domain = self._domains.get(domain_id)
+        with _directory(domain) as directory:
+            with self._lock:
+                new = self._make(domain, directory, name, size)
+            # Outside the lock: where the file system cannot reserve blocks they are written one by one. The
+            # file's size counts against the domain already.
+            if allocation == "preallocated":
+                self._allocate(domain, directory, name, size)
+            return _get(domain, directory, name), new
+
+    def complete(self, domain_id: str, name: str) -> Volume:
+        """Makes the volume durable and gives it its name; repeatable. Raises InvalidName, NoDomain, NoVolume, NotAFile, Exists."""
+        _check_name(name)
+        domain = self._domains.get(domain_id)
+        with _directory(domain) as directory:
+            partial = _open(directory, PARTIAL + name)
+            if partial is not None:
+                try:
+                    os.fsync(partial)
+                    with self._lock:
+                        _rename(directory, name, os.fstat(partial))
+                finally:
+                    os.close(partial)
+            volume = _get(domain, directory, name)
+            os.fsync(directory)
+            # Last: until the name is safe, the journal is what a resuming upload would need.
+            _remove_journal(directory, name)
+            return volume
+
+    def digests(self, domain_id: str, name: str, ranges: list[tuple[int, int]]) -> list[str]:
+        """SHA-256 (hex) of each half-open range of bytes. Raises as `get`, and BadRequest, OutOfRange, TooLarge."""
+        if len(ranges) > MAX_DIGESTS:
+            raise daemon_errors.TooLarge(f"{len(ranges)} ranges: at most {MAX_DIGESTS} are taken")
+        if any(not 0 <= start <= end for start, end in ranges):
+            raise daemon_errors.BadRequest("A range is [start, end] in bytes, with 0 <= start <= end")
+        if sum(end - start for start, end in ranges) > MAX_DIGEST_BYTES:
+            raise daemon_errors.TooLarge(f"The ranges have more than {MAX_DIGEST_BYTES} bytes in all")
+        with self.reading(domain_id, name) as file:
+            size = os.fstat(file).st_size
+            if any(end > size for _, end in ranges):
+                raise daemon_errors.OutOfRange(f"A range ends past the volume's {size} bytes", size)
+            return [_sha256(file, start, end) for start, end in ranges]
+
+    def delete(self, domain_id: str, name: str) -> None:
+        """Removes the volume, partial or complete, and its journal; repeatable. Raises InvalidName, NoDomain, NotAFile."""
+        _check_name(name)
+        domain = self._domains.get(domain_id)
+        with _directory(domain) as directory, self._lock:
+            # First and for good: a journal that outlives its file would vouch for the bytes of the next one.
+            _remove_journal(directory, name)
+            for file_name in (PARTIAL + name, name):
+                if _stat(directory, file_name) is not None:
+                    os.unlink(file_name, dir_fd=directory)
+            os.fsync(directory)
+
+    def _make(self, domain: Domain, directory: int, name: str, size: int) -> bool:
+        """Under the lock: makes the partial file of its full size, without blocks, unless it is there. Returns whether it is new."""
+        if _stat(directory, name) is not None:
+            raise errors.Exists(f"Volume {name!r} already exists in storage domain {domain.name!r}")
+        before = _stat(directory, PARTIAL + name)
+        if before is not None and before.st_size == size:
+            return False
+        # A size of 0 is ours from a crash between creating and sizing: no volume is empty.
+        if before is not None and before.st_size > 0:
+            raise errors.Exists(
+                f"Volume {name!r} is already being filled, with {before.st_size} bytes instead of {size}: delete it, or choose another name"
+            )
+        available = self._space(directory).available
+        if size > available:
+            raise _no_space(domain, available, size)
+        _remove_journal(directory, name)
+        flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+        try:
+            file = os.open(PARTIAL + name, flags, 0o600, dir_fd=directory)
+            try:
+                os.ftruncate(file, size)
+                os.fsync(file)
+            finally:
+                os.close(file)
+        except OSError as error:
+            self._undo(directory, name)
+            raise _refused(domain, error, available, size) from None
+        os.fsync(directory)
+        return True
+
+    def _allocate(self, domain: Domain, directory: int, name: str, size: int) -> None:
+        file = _open(directory, PARTIAL + name, os.O_RDWR)
+        if file is None:
+            raise _no_volume(domain, name)  # deleted meanwhile
+        try:
+            os.posix_fallocate(file, 0, size)
+            os.fsync(file)
+        except OSError as error:
+            available = self._space(directory).available
+            self._undo(directory, name)
+            raise _refused(domain, error, available, size) from None
+        finally:
+            os.close(file)
+
+    @staticmethod
+    def _undo(directory: int, name: str) -> None:
+        with suppress(FileNotFoundError):
+            os.unlink(PARTIAL + name, dir_fd=directory)
+
+    def _space(self, directory: int) -> Space:
+        """Of the file system: domains that share one share its space, so the partial volumes of all of them count."""
+        device = os.fstat(directory).st_dev
+        reserved = 0
+        for domain in self._domains.all():
+            try:
+                with _directory(domain) as other:
+                    if os.fstat(other).st_dev == device:
+                        reserved += _reserved(other)
+            except errors.NoDomain:
+                continue  # gone while we looked: it holds nothing
+        system = os.fstatvfs(directory)
+        return Space(system.f_blocks * system.f_frsize, system.f_bavail * system.f_frsize, reserved)
+
+
+def _check_name(name: str) -> str:
+    """Raises InvalidName."""
+    # The partial file of such a volume would be the journal of another.
+    if journal.SUFFIX in name:
+        raise errors.InvalidName(f"{name[:140]!r} cannot name a volume: {journal.SUFFIX!r} is kept for journals")
+    return check_name(name, "volume")
+
+
+@contextmanager
+def _directory(domain: Domain) -> Iterator[int]:
+    directory = domain.open()
+    try:
+        yield directory
+    finally:
+        os.close(directory)
+
+
+def _reserved(directory: int) -> int:
+    """Bytes that the partial volumes in `directory` have yet to fill."""
+    total = 0
+    for name in os.listdir(directory):
+        if name.startswith(PARTIAL) and not name.endswith(journal.SUFFIX):
+            try:
+                found = os.stat(name, dir_fd=directory, follow_symlinks=False)
+            except FileNotFoundError:
+                continue
+            if stat.S_ISREG(found.st_mode):
+                total += max(0, found.st_size - found.st_blocks * 512)
+    return total
+
+
+def _stat(directory: int, file_name: str) -> os.stat_result | None:
+    """None when there is no such file. Raises NotAFile."""
+    try:
+        found = os.stat(file_name, dir_fd=directory, follow_symlinks=False)
+    except FileNotFoundError:
+        return None
+    _check_file(found.st_mode, file_name)
+    return found
+
+
+def _open(directory: int, file_name: str, flags: int = os.O_RDONLY) -> int | None:
+    """A descriptor, or None when there is no such file. Raises NotAFile."""
+    try:
+        # O_NONBLOCK: opening a pipe must not hold us; on a plain file it means nothing.
+        file = os.open(file_name, flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=directory)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        found = _stat(directory, file_name)
+        if found is None:
+            return None
+        raise daemon_errors.ForbiddenPath(f"File {file_name} cannot be opened: {error.strerror}") from None
+    try:
+        _check_file(os.fstat(file).st_mode, file_name)
+    except errors.NotAFile:
+        os.close(file)
+        raise
+    return file
+
+
+def _check_file(mode: int, file_name: str) -> None:
+    if not stat.S_ISREG(mode):
+        kinds = {stat.S_IFLNK: "a symbolic link", stat.S_IFIFO: "a named pipe", stat.S_IFDIR: "a directory", stat.S_IFSOCK: "a socket"}
+        kind = kinds.get(stat.S_IFMT(mode), "a device")
+        raise errors.NotAFile(f"{file_name} in the storage domain is {kind}, not a file: have the host's administrator look at it")
+
+
+def _look(domain: Domain, directory: int, name: str) -> Volume | None:
+    """The volume `name`, or None where there is none, or what is there is no volume."""
+    try:
+        return _get(domain, directory, _check_name(name))
+    except (errors.InvalidName, errors.NoVolume, errors.NotAFile):
+        return None
+
+
+def _get(domain: Domain, directory: int, name: str) -> Volume:
+    partial, complete = _stat(directory, PARTIAL + name), _stat(directory, name)
+    if partial is not None and (complete is None or not os.path.samestat(partial, complete)):
+        path = str(domain.path / (PARTIAL + name))
+        durable = journal.read(path, partial.st_size).as_lists()
+        return Volume(domain.id, name, "partial", partial.st_size, partial.st_blocks * 512, path, durable)
+    if complete is None:
+        raise _no_volume(domain, name)
+    size = complete.st_size
+    return Volume(domain.id, name, "complete", size, complete.st_blocks * 512, str(domain.path / name), [[0, size]] if size else [])
+
+
+def _rename(directory: int, name: str, partial: os.stat_result) -> None:
+    """Gives the partial file its name. Raises Exists, never replaces. Under the lock.
+
+    A link and an unlink: rename would replace. A crash between the two leaves both names of one file, which the repetition finds.
+    """
+    complete = _stat(directory, name)
+    if complete is not None and not os.path.samestat(partial, complete):
+        raise errors.Exists(f"Another file took the name {name!r} while the volume was filled: have the host's administrator look at it")
+    if complete is None:
+        try:
+            os.link(PARTIAL + name, name, src_dir_fd=directory, dst_dir_fd=directory, follow_symlinks=False)
+        except FileExistsError:
+            raise errors.Exists(
+                f"Another file took the name {name!r} while the volume was filled: have the host's administrator look at it"
+            ) from None
+        except OSError as error:
+            if error.errno not in (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS):
+                raise
+            # No hard links on this file system. Only this process writes here, and it holds the lock.
+            os.rename(PARTIAL + name, name, src_dir_fd=directory, dst_dir_fd=directory)
+            return
+        os.fsync(directory)
+    os.unlink(PARTIAL + name, dir_fd=directory)
+
+
+def _remove_journal(directory: int, name: str) -> None:
+    """Removes it for good, and what a crash left of writing it."""
+    prefix = PARTIAL + name + journal.SUFFIX
+    for found in os.listdir(directory):
+        if found.startswith(prefix):
+            try:
+                os.unlink(found, dir_fd=directory)
+            except FileNotFoundError:
+                continue
+    os.fsync(directory)
+
+
+def _sha256(file: int, start: int, end: int) -> str:
+    digest = hashlib.sha256()
+    while start < end:
+        data = os.pread(file, min(READ_SIZE, end - start), start)
+        if not data:
+            raise daemon_errors.Conflict("The volume became shorter while it was read")
+        digest.update(data)
+        start += len(data)
+    return digest.hexdigest()
+
+
+def _no_volume(domain: Domain, name: str) -> errors.NoVolume:
+    return errors.NoVolume(f"There is no volume {name!r} in storage domain {domain.name!r}")
+
+
+def _no_space(domain: Domain, available: int, needed: int) -> daemon_errors.NoSpace:
+    return daemon_errors.NoSpace(
+        f"Storage domain {domain.name!r} has {available} bytes available, and the volume needs {needed}",
+        details={"available": available, "needed": needed},
+    )
+
+
+def _refused(domain: Domain, error: OSError, available: int, needed: int) -> daemon_errors.DaemonError:
+    """The file system's refusal to make the file so large, as ours."""
+    if error.errno == errno.EFBIG:
+        return daemon_errors.NoSpace(
+            f"The file system of storage domain {domain.name!r} (or this process's file size limit) does not take files of {needed} bytes",
+            details={"available": available, "needed": needed},
+        )
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return _no_space(domain, available, needed)
+    return daemon_errors.ForbiddenPath(f"Storage domain {domain.name!r} cannot be written: {error.strerror}")
