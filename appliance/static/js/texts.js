@@ -1,0 +1,121 @@
+/** Every text of the page, in one place. */
+
+import { size } from "./units.js";
+
+/** @type {Record<string, string>} */
+const FOREIGN = {
+  gzip: "a gzip archive", xz: "an xz archive", zstd: "a Zstandard archive", bzip2: "a bzip2 archive", zip: "a ZIP archive", "7z": "a 7-Zip archive",
+  rar: "a RAR archive", lz4: "an LZ4 archive", tar: "a tar archive (an OVA, perhaps)", vmdk: "a VMware disk (VMDK)", vhdx: "a Hyper-V disk (VHDX)",
+  vhd: "a Virtual PC disk (VHD)", vdi: "a VirtualBox disk (VDI)", qed: "a QED disk",
+};
+const ARCHIVES = ["gzip", "xz", "zstd", "bzip2", "zip", "7z", "rar", "lz4"];
+
+export const texts = {
+  product: "Image Upload",
+
+  nav: { overview: "Overview", library: "Images", hosts: "Hosts", events: "Events", settings: "Settings", label: "Main" },
+
+  phase: {
+    queued: "Waiting for its turn", preparing: "Preparing", sending: "Sending", waiting: "Trying again", offline: "Offline", pausing: "Pausing",
+    resuming: "Resuming", paused: "Paused", interrupted: "Interrupted", stopped: "Stopped", elsewhere: "In another window", checking: "Checking",
+    failing: "Clearing up", removing: "Removing", done: "Done", failed: "Failed", cancelled: "Cancelled", unknown: "Unknown",
+  },
+
+  step: /** @type {Record<string, string>} */ ({
+    sha256: "SHA-256", digest: "SHA-256", hash: "SHA-256", format: "format", inspect: "format", check: "structure", "qemu-img": "structure", sync: "writing to disk", complete: "writing to disk",
+  }),
+
+  waiting: {
+    offline: "This computer is offline. The upload goes on by itself when the network is back.",
+    unreachable: "The appliance does not answer. Trying again by itself; what has arrived is safe.",
+    busy: "The appliance is busy. Going on as soon as it has room.",
+    host: "The host does not take bytes at the moment. Trying again by itself.",
+    session: "Asking for a new ticket.",
+  },
+
+  stop: {
+    changed: (/** @type {string} */ name) => ({
+      title: "The file changed while it was uploading",
+      detail: `${name} was changed, moved or deleted on this computer since it was chosen, so its remaining bytes may not fit those that were sent.`,
+      hint: "If the file is back as it was, press Resume and choose it again. If it really changed, cancel this upload and start a new one.",
+    }),
+    replaced: {
+      title: "Continued in another window",
+      detail: "This upload was taken over by another window or computer, and goes on there.",
+      hint: "To bring it back here, pause it and resume it with the same file.",
+    },
+    noSpace: (/** @type {string} */ text) => ({
+      title: "The storage domain is full",
+      detail: text || "The host has no space left for the rest of the image.",
+      hint: "Make room on the storage domain, then press Resume: only the missing part will travel.",
+    }),
+    tooLarge: {
+      title: "A proxy refuses even small requests",
+      detail: "Something between this browser and the appliance answers 413 (too large) even to chunks of 64 KiB.",
+      hint: "Raise the proxy's limit for request bodies (nginx: client_max_body_size), then press Resume.",
+    },
+    digests: {
+      title: "The bytes arrive damaged",
+      detail: "The host received the same chunk several times with another checksum than was sent.",
+      hint: "Something on the way changes data: a proxy, or faulty memory. Try another network or computer; what has arrived is sound.",
+    },
+    failing: (/** @type {string} */ text, /** @type {number} */ status) => ({
+      title: "The host refused the data",
+      detail: text || `It answered with status ${status}, again and again.`,
+      hint: "Look at the events of the host, then press Resume: only the missing part will travel.",
+    }),
+  },
+
+  problem: {
+    unknown: "Something went wrong",
+    unreachable: "The appliance does not answer",
+    unreachableDetail: "The request got no answer: the network is down, or the appliance is restarting.",
+    unreachableHint: "It is tried again by itself. If it lasts, check that the appliance runs and that this computer reaches it.",
+    status: (/** @type {number} */ status) => `The server answered with status ${status}`,
+    statusHint: "A proxy on the way may have given this answer. Try again; if it lasts, tell the administrator.",
+    reload: "Reload the page. If it happens again, tell the administrator what you did.",
+    refused: "The image did not pass the check",
+    refusedHint: "Its bytes were deleted from the host. Check the file at its source, then upload it again.",
+    id: "Error id",
+    copy: "Copy error id",
+  },
+
+  ability: {
+    slice: "File.slice (reading a part of a file)", read: "Blob.arrayBuffer (reading bytes)", worker: "Web Workers (hashing in the background)",
+    wasm: "WebAssembly (hashing at full speed)", progress: "XMLHttpRequest upload progress", bigint: "64-bit integers (DataView.getBigUint64)",
+    abort: "AbortSignal.throwIfAborted (stopping a request)", dialog: "the dialog element",
+  },
+  lacking: (/** @type {string[]} */ names) => `This browser cannot upload: it lacks ${names.join(", ")}. A current Firefox, Chrome, Edge or Safari has it. Everything else on this page works.`,
+
+  source: {
+    empty: "The file is empty: there is nothing to upload.",
+    foreign: (/** @type {string} */ format) => `This is ${FOREIGN[format]}, which no host can run. ${ARCHIVES.includes(format)
+      ? "Unpack it first, then upload the image inside."
+      : format === "tar" ? "Unpack it first, and convert the disk inside with qemu-img." : "Convert it first: qemu-img convert -O qcow2 …"}`,
+    truncated: (/** @type {string} */ format) => `The file begins like ${format} but ends within its header: it is not complete.`,
+    textAsIso: "The name says ISO, but this is a text file: perhaps a download page was saved in place of the image.",
+    notIso: "The name says ISO, but there is no ISO 9660 file system inside. Download it again, or rename it if it is a raw disk.",
+    textAsQcow2: "The name says qcow2, but this is a text file.",
+    notQcow2: "The name says qcow2, but the content is not. Rename it if it is a raw disk.",
+    textAsDisk: "The file begins with plain text, which is unusual for a disk.",
+    qcow2Version: (/** @type {number} */ version) => `This is qcow2 of version ${version}; only 2 and 3 are known.`,
+    backingFile: "This qcow2 image needs a backing file, so it is only a part of a disk. Flatten it first: qemu-img convert -O qcow2 …",
+    dataFile: "This qcow2 image keeps its data in another file. Convert it first: qemu-img convert -O qcow2 …",
+    encrypted: "This qcow2 image is encrypted: the host could not check it. Decrypt it first with qemu-img convert.",
+    corrupt: "This qcow2 image is marked as corrupt. Repair it first: qemu-img check -r all …",
+    qcow2Features: "This qcow2 image uses features that are not known here. Convert it first: qemu-img convert -O qcow2 …",
+    virtualSize: (/** @type {string} */ virtual) => `This qcow2 image claims a disk of ${virtual}, more than any host can hold.`,
+    virtualEmpty: "This qcow2 image holds a disk of size 0.",
+    shortIso: (/** @type {string} */ claimed, /** @type {string} */ has) => `The ISO says it is ${claimed} long, but the file has ${has}: the download may be incomplete.`,
+  },
+
+  name: /** @type {Record<string, string>} */ ({
+    empty: "Give the image a name.",
+    long: "Too long: 255 characters at most.",
+    slash: "A name cannot contain / or \\.",
+    control: "The name contains invisible control or direction characters.",
+    dots: "This name is reserved.",
+  }),
+
+  toGo: (/** @type {number} */ bytes) => `Choose the same file to go on; only the missing ${size(bytes)} will travel.`,
+};

@@ -1,0 +1,55 @@
+/** Shapes of the API's answers, as docs/architecture.md and /api/v1/openapi.json give them. For the type checker alone. */
+
+export type Range = [number, number];
+
+export interface Named { id: string; name: string }
+
+export interface Me { name: string; role: "admin" | "uploader" | "viewer"; csrf_token: string }
+
+export interface Domain {
+  id: string; name: string; kind: "data" | "iso"; host: Named | string; path: string;
+  capacity: number; free: number; reserved: number; available: number; images: number; status: "active" | "unreachable";
+}
+
+export interface Host { id: string; name: string; address: string; status: "up" | "down"; reason: string | null; domains: (Named | string)[] }
+
+export interface Image {
+  id: string; name: string; size: number; virtual_size: number | null; format: string; content_type: string;
+  status: "locked" | "ok" | "illegal"; reason: string | null; sha256: string | null; domain: Named; owner: string; path: string | null;
+  bootable: boolean | null; label: string | null; created_at: string; completed_at: string | null; transfer_id: string | null;
+}
+
+export interface Transfer {
+  id: string; image_id: string; name: string; direction: string; phase: string; reason: string | null; reason_code: string | null;
+  size: number; format: string; content_type: string; domain: Named; host: Named | null; owner: string; client: string;
+  durable: Range[]; durable_bytes: number; transferred_bytes: number; verify: { step: string; done: number; total: number } | null;
+  expected_sha256: string | null; sha256: string | null; modified: string | number | null; actions: string[];
+  created_at: string; updated_at: string; expires_at: string | null;
+}
+
+export interface Event {
+  id: string | number; time: string; severity: string; code: string; message: string; user: string | null;
+  transfer_id: string | null; image_id: string | null; image_name: string | null;
+}
+
+export interface Page<T> { items: T[]; next: string | null }
+
+export interface Piece { start: number; end: number; sha256: string }
+
+export interface Order {
+  name: string; size: number; format: "raw" | "qcow2" | "iso"; domain: string; allocation: "sparse" | "preallocated";
+  sha256: string | null; fingerprint: { modified: string | null; pieces: Piece[] }; client: "browser";
+}
+
+export interface Ticket { ticket: string; url: string; expires_at: string; size: number }
+
+export interface Session { id: string; url: string }
+
+/** One run of equal kind within a chunk: zeros, or data with its digest (base64). */
+export interface Run { start: number; end: number; zero: boolean; sha256: string | null }
+
+export interface Problem { title: string; detail: string; hint: string; code: string; id: string; status: number; details: Record<string, any> }
+
+export interface Facts {
+  format: "raw" | "qcow2" | "iso"; version: number | null; virtualSize: number; bootable: string[] | null; label: string | null; warning: string | null;
+}
