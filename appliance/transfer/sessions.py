@@ -159,12 +159,12 @@ class Sessions:
         for session in sessions:
             session.end()
 
-    def detached(self, *, user: str, host: str, ticket: str, size: int) -> Session:
+    def detached(self, *, host: str, ticket: str, size: int) -> Session:
         """A session to read with, that no client can name: for a download whose rights were decided elsewhere.
 
         `host` is the host's id, `ticket` the id of the host's own ticket, `size` bytes. It ends with `end_all`, or by its own `end`.
         """
-        session = Session(tickets.Ticket("", user, "", host, ticket, ("read",), size, float("inf")))
+        session = Session(tickets.Ticket("", "", "", host, ticket, ("read",), size, float("inf")))
         with self._lock:
             self._detached.add(session)
         return session

@@ -1,15 +1,16 @@
 """Downloads: an image's bytes from its host to whoever may have them, resumable with any tool."""
 
 import base64
-import contextlib
 import logging
 import unicodedata
 import urllib.parse
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 
+import webob
 import webob.byterange
 
 from appliance import errors
+from appliance.admin import views
 from appliance.transfer import relay, sessions, slots
 from appliance.web import answers
 from imaged import client, httpd
@@ -31,80 +32,55 @@ class Downloads:
         self._relay = passing
         self._slots = room
 
-    def answer(
-        self,
-        environ: dict,
-        *,
-        user: str,
-        host: str,
-        ticket: str,
-        size: int,
-        name: str,
-        content_type: str,
-        sha256: str,
-        done: Callable[[], None] = lambda: None,
-    ) -> answers.Answer:
-        """The answer to a GET or HEAD (`environ` is the request's, from imaged.httpd) of an image of `size` bytes.
+    def __call__(self, image: views.OpenImage, request: webob.Request) -> answers.Answer:
+        """The answer to a GET or HEAD of an image's bytes, which the asker may read: that has been decided.
 
-        The caller has decided that `user` may read it. `host` is the host's id; `ticket` the id of a ticket for reading, which is on
-        that host already; `sha256` is in hex. `done` is called when the ticket is not needed any more: after the last byte, when the
-        client has gone, or when this raises. One range, If-Range and If-None-Match are honoured (several ranges are answered with
-        the whole, as the standard allows). A finished image never changes, so its digest is its ETag.
-
-        Raises errors.OutOfRange, Busy, HostDown.
+        One range, If-Range and If-None-Match are honoured; several ranges are answered with the whole, as the standard allows.
+        A finished image never changes, so its digest is its ETag. Raises errors.OutOfRange, Busy, HostDown.
         """
-        etag = f'"{sha256}"'
+        etag = f'"{image.sha256 or image.id}"'
         headers = {
-            "Content-Type": content_type,
-            "Content-Disposition": disposition(name),
+            "Content-Type": image.content_type,
+            "Content-Disposition": disposition(image.name),
             "Accept-Ranges": "bytes",
             "ETag": etag,
-            "Repr-Digest": f"sha-256=:{base64.b64encode(bytes.fromhex(sha256)).decode()}:",
             "Cache-Control": "private, no-cache",
             "X-Content-Type-Options": "nosniff",
         }
-        with contextlib.ExitStack() as stack:
-            stack.callback(done)
-            if _lists(environ.get("HTTP_IF_NONE_MATCH", ""), etag):
-                return answers.Answer(304, b"", {"ETag": etag})
-            part = _part(environ, size, etag)
-            start, end = part or (0, size)
-            status = 206 if part else 200
-            if part:
-                headers["Content-Range"] = f"bytes {start}-{end - 1}/{size}"
-            headers["Content-Length"] = str(end - start)
-            if environ["REQUEST_METHOD"] == "HEAD" or start == end:
-                return answers.Answer(status, b"", headers)
-            # From here on, the stream sees to it.
-            stack.pop_all()
-        session = self._sessions.detached(user=user, host=host, ticket=ticket, size=size)
-        head, pieces = begin(self._relay, self._slots, session, [("Range", f"bytes={start}-{end - 1}")], httpd.Body(environ), done)
+        if image.sha256:
+            headers["Repr-Digest"] = f"sha-256=:{base64.b64encode(bytes.fromhex(image.sha256)).decode()}:"
+        if _lists(request.environ.get("HTTP_IF_NONE_MATCH", ""), etag):
+            return answers.Answer(304, b"", {"ETag": etag})
+        part = _part(request.environ, image.size, etag)
+        start, end = part or (0, image.size)
+        status = 206 if part else 200
+        if part:
+            headers["Content-Range"] = f"bytes {start}-{end - 1}/{image.size}"
+        headers["Content-Length"] = str(end - start)
+        if request.method == "HEAD" or start == end:
+            return answers.Answer(status, b"", headers)
+        session = self._sessions.detached(host=image.host, ticket=image.ticket, size=image.size)
+        head, pieces = begin(self._relay, self._slots, session, [("Range", f"bytes={start}-{end - 1}")], httpd.Body(request.environ))
         if head.status != 206:
             pieces.close()
-            log.error("Host %s refused a download: %s %s", host, head.status, head.headers.get("Error-Code"))
-            raise errors.HostDown(host=host)
+            log.error("Host %s refused a download: %s %s", image.host, head.status, head.headers.get("Error-Code"))
+            raise errors.HostDown(host=image.host)
         return answers.Answer(status, pieces, headers)
 
 
 def begin(
-    passing: relay.Relay,
-    room: slots.Slots,
-    session: sessions.Session,
-    headers: relay.Headers,
-    body: httpd.Body,
-    done: Callable[[], None] = lambda: None,
+    passing: relay.Relay, room: slots.Slots, session: sessions.Session, headers: relay.Headers, body: httpd.Body
 ) -> tuple[client.Response, Pieces]:
     """Asks the session's host for the image: its answer, and the bytes of it still to come. `body` is the request's (empty) one.
 
     Raises errors.Busy, HostDown, and what a session that has ended raises. Once the answer has begun, a failure can only be told by
-    ending the client's connection before the announced length. `done` is called after the last piece, when the pieces are closed, and
-    when this raises.
+    ending the client's connection before the announced length.
     """
-    pieces = _stream(passing, room, session, headers, body, done)
+    pieces = _stream(passing, room, session, headers, body)
     return next(pieces), pieces
 
 
-def _stream(passing, room, session, headers, body, done) -> Generator:
+def _stream(passing, room, session, headers, body) -> Generator:
     """First the host's answer, then the pieces: one generator, so that closing it leaves every context in the right order."""
     begun = False
     try:
@@ -119,8 +95,6 @@ def _stream(passing, room, session, headers, body, done) -> Generator:
             raise
         log.warning("A download broke off: %s", error)
         body.break_off()
-    finally:
-        done()
 
 
 def disposition(name: str) -> str:
