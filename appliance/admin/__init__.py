@@ -1,0 +1,67 @@
+"""What exists, who may, and what happens next: the database and the life of transfers.
+
+Services answer with the frozen views of `views.py`, and raise the errors of `appliance.errors`. No HTTP and no byte of an image here.
+"""
+
+from appliance.admin.clock import Clock
+from appliance.admin.database import Database
+from appliance.admin.domains import Domains
+from appliance.admin.events import Events
+from appliance.admin.finalizing import Finalizing
+from appliance.admin.hosts import Hosts
+from appliance.admin.images import Images
+from appliance.admin.live import Live
+from appliance.admin.logins import Logins
+from appliance.admin.monitor import Monitor
+from appliance.admin.moves import Moves
+from appliance.admin.tokens import Tokens
+from appliance.admin.transfers import Transfers
+from appliance.admin.users import Users
+from appliance.config import Config
+from appliance.transfer import hosts as _hosts
+from appliance.transfer import sessions as _sessions
+from appliance.transfer import tickets as _tickets
+
+
+class Admin:
+    """All services, on one migrated database and the transfer room's parts; `sessions` is told whom to call when the host stops data.
+
+    Nothing moves by itself until `monitor.start()`. `clock` is for tests.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        database: Database,
+        hosts: _hosts.Hosts,
+        signer: _tickets.Signer,
+        sessions: _sessions.Sessions,
+        *,
+        clock: Clock | None = None,
+    ):
+        clock = clock or Clock()
+        self.events = Events(database, clock)
+        self.users = Users(database, self.events, clock)
+        self.tokens = Tokens(database, self.events, clock, config.token_lifetime)
+        self.logins = Logins(
+            database,
+            self.users,
+            self.events,
+            clock,
+            lifetime=config.login_lifetime,
+            attempts=config.login_attempts,
+            window=config.login_window,
+        )
+        self.hosts = Hosts(database, hosts, self.events, clock)
+        self.domains = Domains(database, self.hosts, self.events, clock)
+        self.images = Images(config, database, self.hosts, self.domains, signer, self.events, clock)
+        moves = Moves(self.events, clock, paused_lifetime=config.paused_lifetime, finished_lifetime=config.finished_lifetime)
+        live = Live(config, database, self.hosts, self.domains, sessions, clock)
+        finalizing = Finalizing(config, database, self.hosts, self.domains, live, moves, self.events, clock)
+        self.monitor = Monitor(
+            config, database, self.hosts, live, moves, finalizing, self.images, self.logins, self.tokens, self.events, clock
+        )
+        self.transfers = Transfers(
+            config, database, self.hosts, self.domains, live, moves, finalizing, signer, self.events, clock, self.monitor.wake
+        )
+        sessions.on_stopped = self.monitor.stopped

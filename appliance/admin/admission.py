@@ -1,0 +1,97 @@
+"""May this upload be started? Everything about a request that can be said before a byte is stored."""
+
+import re
+from collections.abc import Sequence
+
+from sqlalchemy import orm
+
+from appliance import errors
+from appliance.admin import models, names, views
+
+FORMATS = {"iso": ".iso", "qcow2": ".qcow2", "raw": ".img"}
+ALLOCATIONS = ("sparse", "preallocated")
+CLIENTS = ("browser", "api")
+
+#: A browser hashes head, tail and a few samples. What it is asked for when it resumes (these, and the server's own samples) must fit too.
+MAX_RECORDED = 48
+MAX_PIECES = 64
+MAX_PIECE = 1 << 20
+
+_SHA256 = re.compile(r"[0-9a-f]{64}", re.ASCII)
+
+
+def checked(request: views.NewTransfer, max_size: int) -> views.NewTransfer:
+    """The request with name and digests in their normal form. Takes anything with these attributes.
+
+    Raises errors.BadName, errors.Invalid (the field says which).
+    """
+    name = names.check(request.name)
+    if not 1 <= request.size <= max_size:
+        reason = "an empty file is no image" if request.size == 0 else f"it must be from 1 to {max_size} bytes"
+        raise errors.Invalid(field="size", reason=reason)
+    for field, value, allowed in (
+        ("format", request.format, tuple(FORMATS)),
+        ("allocation", request.allocation, ALLOCATIONS),
+        ("client", request.client, CLIENTS),
+    ):
+        if value not in allowed:
+            raise errors.Invalid(field=field, reason=f"it must be one of {', '.join(allowed)}")
+    fingerprint = request.fingerprint
+    if fingerprint is not None:
+        fingerprint = views.Fingerprint(fingerprint.modified, pieces(fingerprint.pieces, request.size, "fingerprint", MAX_RECORDED))
+    return views.NewTransfer(
+        name=name,
+        size=request.size,
+        format=request.format,
+        domain=request.domain,
+        allocation=request.allocation,
+        sha256=None if request.sha256 is None else sha256(request.sha256, "sha256"),
+        fingerprint=fingerprint,
+        client=request.client,
+    )
+
+
+def sha256(text: str, field: str) -> str:
+    """The digest in lower case. Raises errors.Invalid."""
+    digest = text.strip().lower()
+    if not _SHA256.fullmatch(digest):
+        raise errors.Invalid(field=field, reason="a SHA-256 has 64 hexadecimal digits")
+    return digest
+
+
+def pieces(given: Sequence, size: int, field: str, limit: int = MAX_PIECES) -> tuple[views.Piece, ...]:
+    """Pieces of a file of `size` bytes, in order. Takes anything with start, end and sha256. Raises errors.Invalid."""
+    if len(given) > limit:
+        raise errors.Invalid(field=field, reason=f"at most {limit} pieces are taken")
+    for piece in given:
+        if not 0 <= piece.start < piece.end <= size:
+            raise errors.Invalid(field=field, reason=f"the piece {piece.start} to {piece.end} does not lie within the file's {size} bytes")
+        if piece.end - piece.start > MAX_PIECE:
+            raise errors.Invalid(field=field, reason=f"a piece may have at most {MAX_PIECE} bytes")
+    return tuple(
+        sorted((views.Piece(piece.start, piece.end, sha256(piece.sha256, field)) for piece in given), key=lambda piece: piece.start)
+    )
+
+
+def suits(domain: models.Domain, format: str) -> None:
+    """A domain for ISOs takes nothing else: machines look there for installation media. Raises errors.WrongDomain."""
+    if domain.kind == "iso" and format != "iso":
+        raise errors.WrongDomain(domain=domain.name, format=format)
+
+
+def name_free(session: orm.Session, domain: models.Domain, name: str) -> None:
+    """Nothing good or growing has the name. Raises errors.NameTaken; the table's constraint decides between two at once."""
+    taken = session.query(models.Image.id).where(models.Image.domain_id == domain.id, models.Image.claim == name).first()
+    if taken:
+        raise errors.NameTaken(domain=domain.name, name=name)
+
+
+def fits(domain: models.Domain, numbers: dict[str, int], name: str, size: int) -> None:
+    """The domain can take `size` bytes, with what running uploads will still need set aside. Raises errors.NoSpace."""
+    if size > numbers["available"]:
+        raise no_space(domain, numbers["available"], name, size)
+
+
+def no_space(domain: models.Domain, available: int, name: str, size: int) -> errors.NoSpace:
+    details = {"available": available, "needed": size}
+    return errors.NoSpace(domain=domain.name, free=available, name=name, needed=size, details=details)

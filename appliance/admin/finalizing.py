@@ -1,0 +1,168 @@
+"""The end of a transfer: verification, completion, clean-up. Every step may be repeated after a crash at any instant."""
+
+import logging
+from typing import Any
+
+from appliance import errors
+from appliance.admin import domains, events, hosts, live, models, moves, phases
+from appliance.admin.clock import Clock
+from appliance.admin.database import Database
+from appliance.admin.phases import Event, Phase
+from imaged import client
+
+log = logging.getLogger(__name__)
+
+
+class Finalizing:
+    """Works on the transfers whose phase is one of `phases.ENDING`. All that it must remember is in the database and on the host."""
+
+    def __init__(
+        self,
+        config: Any,
+        database: Database,
+        hosts: hosts.Hosts,
+        domains: domains.Domains,
+        live: live.Live,
+        moves: moves.Moves,
+        events: events.Events,
+        clock: Clock,
+    ):
+        self._config = config
+        self._database = database
+        self._hosts = hosts
+        self._domains = domains
+        self._live = live
+        self._moves = moves
+        self._events = events
+        self._clock = clock
+
+    def advance(self, transfer: models.Transfer) -> None:
+        """Goes on until the transfer is finished, or there is something to wait for: a verification, or a host. The caller holds the transfer."""
+        try:
+            while transfer.phase in phases.ENDING and self._step(transfer):
+                pass
+        except (errors.HostDown, errors.HostRefused) as error:
+            log.info("Transfer %s (%s) has to wait: %s", transfer.id, transfer.phase, error)
+            if transfer.expires_at and transfer.expires_at <= self._clock.now():
+                self._give_up(transfer, error)
+
+    def _step(self, transfer: models.Transfer) -> bool:
+        """One step. False if the next one has to wait."""
+        if not self._live.revoke(transfer):
+            raise errors.HostDown(host=transfer.domain.host.name)
+        if transfer.phase in (Phase.CANCELLED_USER, Phase.CANCELLED_SYSTEM):
+            self._move(transfer, Event.CLEANUP)
+            return True
+        if transfer.phase == Phase.FINALIZING_SUCCESS:
+            return self._complete(transfer) if transfer.verdict else self._verify(transfer)
+        self._clean_up(transfer)
+        return True
+
+    def _verify(self, transfer: models.Transfer) -> bool:
+        """Asks for the verification, or how it goes. Its result is written down before the volume is touched."""
+        with self._hosts.asking(transfer.domain.host) as control:
+            try:
+                job = control.job(transfer.job) if transfer.job else self._start(control, transfer)
+            except client.Refused as refused:
+                if refused.status == 404 and transfer.job:
+                    # The daemon was restarted, and its jobs are gone.
+                    self._live.keep(transfer, job=None)
+                    return True
+                if refused.status >= 500:
+                    raise
+                self._move(transfer, Event.FAIL, reason=(refused.code, _sentence(refused.message)))
+                return True
+        if job["state"] == "running":
+            self._live.verify[transfer.id] = {"step": job["step"], "done": job["done"], "total": job["total"]}
+            return False
+        if job["state"] == "done":
+            self._live.keep(transfer, verdict=job["result"])
+        elif job["state"] == "failed":
+            self._move(transfer, Event.FAIL, reason=(job["error"]["code"], _sentence(job["error"]["message"])))
+        else:
+            self._live.keep(transfer, job=None)
+        return True
+
+    def _start(self, control: client.Control, transfer: models.Transfer) -> dict:
+        job = control.verify(
+            transfer.domain_id,
+            transfer.volume,
+            format=transfer.format,
+            sha256=transfer.expected_sha256,
+            max_virtual_size=self._config.max_virtual_size,
+        )
+        self._live.keep(transfer, job=job["id"])
+        return job
+
+    def _complete(self, transfer: models.Transfer) -> bool:
+        """The bytes are good: the file gets its name, then the image is ok. In this order an image that is ok always has a file."""
+        with self._hosts.asking(transfer.domain.host) as control:
+            try:
+                control.complete_volume(transfer.domain_id, transfer.volume)
+            except client.Refused as refused:
+                if refused.status >= 500:
+                    raise
+                self._move(transfer, Event.FAIL, reason=(refused.code, _sentence(refused.message)))
+                return True
+        verdict = transfer.verdict or {}
+        with self._database.session() as session:
+            session.add(transfer)
+            image = session.get(models.Image, transfer.image_id)
+            if image is not None:
+                image.status, image.reason = "ok", None
+                image.sha256 = verdict["sha256"]
+                image.virtual_size = verdict["virtual_size"]
+                image.bootable = verdict.get("bootable")
+                image.label = verdict.get("label")
+                image.completed_at = self._clock.now()
+            self._moves.move(session, transfer, Event.DONE)
+        self._ended(transfer)
+        return True
+
+    def _clean_up(self, transfer: models.Transfer) -> None:
+        """Removes the bytes, and the image's record if somebody cancelled; a failed one keeps it, and says why."""
+        with self._hosts.asking(transfer.domain.host) as control:
+            control.delete_volume(transfer.domain_id, transfer.volume)
+        self._drop(transfer)
+
+    def _drop(self, transfer: models.Transfer) -> None:
+        with self._database.session() as session:
+            session.add(transfer)
+            image = session.get(models.Image, transfer.image_id) if transfer.image_id else None
+            cancelled = transfer.phase == Phase.FINALIZING_CLEANUP
+            self._moves.move(session, transfer, Event.DONE)
+            if image is not None and cancelled:
+                session.delete(image)
+            elif image is not None:
+                image.volume = None
+        self._ended(transfer)
+
+    def _give_up(self, transfer: models.Transfer, error: errors.ApplianceError) -> None:
+        """The host did not come back in all the time that a transfer may wait: nothing stays locked for ever."""
+        if transfer.phase == Phase.FINALIZING_SUCCESS:
+            self._move(transfer, Event.FAIL, reason=(error.code, error.sentence))
+        elif (Phase(transfer.phase), Event.CLEANUP) in phases.MOVES:
+            self._move(transfer, Event.CLEANUP)
+        else:
+            left = f"{transfer.domain.path}/{transfer.volume}"
+            with self._database.session() as session:
+                message = (
+                    f"What had arrived of {transfer.name} may still be on host {transfer.domain.host.name}, at {left}: {error.sentence}"
+                )
+                self._events.record(session, "bytes-left", message, severity=events.WARNING, transfer=transfer)
+            self._drop(transfer)
+
+    def _move(self, transfer: models.Transfer, event: Event, **options) -> None:
+        with self._database.session() as session:
+            session.add(transfer)
+            self._moves.move(session, transfer, event, **options)
+
+    def _ended(self, transfer: models.Transfer) -> None:
+        self._live.forget(transfer.id)
+        self._domains.changed(transfer.domain_id)
+
+
+def _sentence(text: str) -> str:
+    """The host's line as a sentence."""
+    text = text.strip()
+    return text if text.endswith((".", "!", "?")) else f"{text}."

@@ -1,0 +1,235 @@
+"""The images: what was uploaded, how to read it, and its end."""
+
+import logging
+import math
+import threading
+from dataclasses import dataclass, replace
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import orm
+
+from appliance import errors
+from appliance.admin import domains, events, hosts, lists, models, rights, views
+from appliance.admin.clock import Clock
+from appliance.admin.database import Database
+from appliance.transfer import tickets
+from imaged import client
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A ticket on a host, shared by those who read one image. `used` is when somebody asked last, by the steady clock."""
+
+    ticket: str
+    host: views.Ref
+    used: float
+
+
+class Images:
+    def __init__(
+        self,
+        config: Any,
+        database: Database,
+        hosts: hosts.Hosts,
+        domains: domains.Domains,
+        signer: tickets.Signer,
+        events: events.Events,
+        clock: Clock,
+    ):
+        self._config = config
+        self._database = database
+        self._hosts = hosts
+        self._domains = domains
+        self._signer = signer
+        self._events = events
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._readings: dict[str, Reading] = {}
+        self._tended = 0.0
+
+    def page(self, *, domain: str | None = None, limit: int = lists.LIMIT, after: str | None = None) -> views.Page:
+        """Images, newest first; those of one domain (id or name) if given. Raises errors.NotFound, errors.Invalid (`after`)."""
+        with self._database.reading() as session:
+            query = lists.newest_first(sa.select(models.Image), models.Image, after)
+            if domain is not None:
+                query = query.where(models.Image.domain_id == domains.find(session, domain).id)
+            return lists.page(session, query, limit, _view, lists.cursor)
+
+    def get(self, image_id: str) -> views.Image:
+        """Raises errors.NotFound."""
+        with self._database.reading() as session:
+            return _view(_find(session, image_id))
+
+    def open(self, user: views.User, image_id: str) -> views.OpenImage:
+        """What it takes to read the image's bytes now; every role may. Raises errors.NotFound, ImageLocked, ImageIllegal, HostDown."""
+        with self._database.reading() as session:
+            image = _find(session, image_id)
+        _readable(image)
+        return views.OpenImage(
+            id=image.id,
+            name=image.name,
+            format=image.format,
+            content_type=image.content_type,
+            size=image.size,
+            sha256=image.sha256,
+            completed_at=image.completed_at,
+            host=image.domain.host.id,
+            ticket=self._read_ticket(image),
+        )
+
+    def ticket(self, user: views.User, image_id: str) -> views.Ticket:
+        """A signed ticket to read the image. Raises as `open`."""
+        opened = self.open(user, image_id)
+        # Each ticket is a transfer of its own: a second reader does not end the first one's session.
+        token, expires_at = self._signer.issue(
+            user=user.name, transfer=models.new_id(), host=opened.host, ticket=opened.ticket, ops=["read"], size=opened.size
+        )
+        return views.Ticket(ticket=token, url=f"/images/{opened.ticket}", expires_at=expires_at, size=opened.size)
+
+    def delete(self, user: views.User, image_id: str) -> None:
+        """Removes the image and its bytes; open downloads end. Raises errors.NotFound, Forbidden, ImageLocked, HostDown (then nothing changed)."""
+        with self._database.reading() as session:
+            image = _find(session, image_id)
+        rights.change(user, image.owner_id, "delete this image")
+        if image.volume is not None:
+            with self._hosts.asking(image.domain.host) as control:
+                control.info()
+        with self._database.session() as session:
+            # Marked before the first byte goes: if we die now, the monitor ends what was begun, and nobody reads half an image.
+            marked = session.execute(
+                sa.update(models.Image)
+                .where(models.Image.id == image_id, models.Image.status != "locked")
+                .values(status="locked", reason="it is being deleted", deleting=True)
+            )
+            if marked.rowcount != 1:
+                image = _find(session, image_id)
+                raise errors.ImageLocked(name=image.name, reason=image.reason or "its upload is not finished")
+        self._delete(image, user)
+
+    def tend(self) -> None:
+        """For the monitor: ends deletions that were begun, keeps read tickets alive while they are used, revokes the others."""
+        with self._database.reading() as session:
+            leftovers = list(session.scalars(sa.select(models.Image).where(models.Image.deleting)))
+        for image in leftovers:
+            try:
+                self._delete(image, None)
+            except (errors.HostDown, errors.HostRefused) as error:
+                log.info("Image %s is still to be deleted: %s", image.id, error)
+        now = self._clock.steady()
+        if now - self._tended < self._config.ticket_lifetime / 4:
+            return
+        self._tended = now
+        with self._lock:
+            readings = list(self._readings.items())
+        for image_id, reading in readings:
+            try:
+                self._tend(image_id, reading, now)
+            except (errors.HostDown, errors.HostRefused) as error:
+                log.info("The read ticket of image %s is not renewed: %s", image_id, error)
+
+    def _tend(self, image_id: str, reading: Reading, now: float) -> None:
+        with self._hosts.asking(reading.host) as control:
+            try:
+                active = control.ticket(reading.ticket)["active"]
+            except client.Refused as refused:
+                if refused.status != 404:
+                    raise
+                with self._lock:
+                    self._readings.pop(image_id, None)
+                return
+            if active or now - reading.used < self._config.ticket_lifetime:
+                control.renew_ticket(reading.ticket, self._config.ticket_lifetime)
+                return
+        self._revoke(image_id)
+
+    def _read_ticket(self, image: models.Image) -> str:
+        """The id of a ticket that is on the host now: the one that others use, renewed, or a new one."""
+        with self._lock:
+            known = self._readings.get(image.id)
+        with self._hosts.asking(image.domain.host) as control:
+            if known is not None and self._renewed(control, known):
+                with self._lock:
+                    self._readings[image.id] = replace(known, used=self._clock.steady())
+                return known.ticket
+            reading = Reading(models.new_id(), views.Ref(image.domain.host.id, image.domain.host.name), self._clock.steady())
+            control.put_ticket(
+                {
+                    "uuid": reading.ticket,
+                    "url": control.volume(image.domain_id, image.volume or "")["url"],
+                    "size": image.size,
+                    "ops": ["read"],
+                    "filename": image.name,
+                    "timeout": math.ceil(self._config.ticket_lifetime),
+                    "inactivity_timeout": math.ceil(self._config.inactivity_timeout),
+                }
+            )
+        with self._lock:
+            self._readings[image.id] = reading
+        return reading.ticket
+
+    def _renewed(self, control: client.Control, reading: Reading) -> bool:
+        try:
+            control.renew_ticket(reading.ticket, self._config.ticket_lifetime)
+            return True
+        except client.Refused as refused:
+            if refused.status != 404:
+                raise
+            return False
+
+    def _revoke(self, image_id: str) -> None:
+        with self._lock:
+            reading = self._readings.pop(image_id, None)
+        if reading is not None:
+            with self._hosts.asking(reading.host) as control:
+                control.delete_ticket(reading.ticket)
+
+    def _delete(self, image: models.Image, user: views.User | None) -> None:
+        """The rest of a deletion that is marked. Repeatable."""
+        self._revoke(image.id)
+        if image.volume is not None:
+            with self._hosts.asking(image.domain.host) as control:
+                control.delete_volume(image.domain_id, image.volume)
+        with self._database.session() as session:
+            deleted = session.execute(sa.delete(models.Image).where(models.Image.id == image.id, models.Image.deleting))
+            if deleted.rowcount == 1:
+                self._events.record(session, "image-deleted", f"{image.name} was deleted from {image.domain.name}", user=user, image=image)
+        self._domains.changed(image.domain_id)
+
+
+def _find(session: orm.Session, image_id: str) -> models.Image:
+    image = session.get(models.Image, image_id)
+    if image is None:
+        raise errors.NotFound(what="image")
+    return image
+
+
+def _readable(image: models.Image) -> None:
+    if image.status == "locked":
+        raise errors.ImageLocked(name=image.name, reason=image.reason or "its upload is not finished")
+    if image.status == "illegal":
+        raise errors.ImageIllegal(name=image.name, reason=image.reason)
+
+
+def _view(image: models.Image) -> views.Image:
+    return views.Image(
+        id=image.id,
+        name=image.name,
+        size=image.size,
+        virtual_size=image.virtual_size,
+        format=image.format,
+        content_type=image.content_type,
+        status=image.status,
+        reason=image.reason,
+        sha256=image.sha256,
+        domain=views.Ref(image.domain.id, image.domain.name),
+        owner=image.owner.name,
+        path=f"{image.domain.path}/{image.volume}" if image.status == "ok" else None,
+        bootable=image.bootable,
+        label=image.label,
+        created_at=image.created_at,
+        completed_at=image.completed_at,
+        transfer_id=image.transfer_id,
+    )

@@ -1,0 +1,114 @@
+"""Browsers that are logged in, and how often a password may be tried."""
+
+import collections
+import datetime
+import math
+import secrets
+import threading
+
+import sqlalchemy as sa
+
+from appliance import errors
+from appliance.admin import digests, events, models, users, views
+from appliance.admin.clock import Clock
+from appliance.admin.database import Database
+
+#: Names and addresses whose failures are remembered; the oldest are forgotten first.
+MAX_REMEMBERED = 10_000
+
+
+class Logins:
+    """`lifetime` and `window` are in seconds; after `attempts` failures within the window a name, or an address, has to wait."""
+
+    def __init__(
+        self,
+        database: Database,
+        users: users.Users,
+        events: events.Events,
+        clock: Clock,
+        *,
+        lifetime: float,
+        attempts: int,
+        window: float,
+    ):
+        self._database = database
+        self._users = users
+        self._events = events
+        self._clock = clock
+        self._lifetime = lifetime
+        self._throttle = Throttle(clock, attempts, window)
+
+    def login(self, name: str, password: str, address: str) -> tuple[str, views.User]:
+        """The secret of a new login, for the browser's cookie, and its user. Raises errors.WrongPassword, errors.TooManyAttempts."""
+        keys = (f"user {name[:256]}", f"address {address}")
+        self._throttle.attempt(keys)
+        try:
+            user = self._users.verify(name, password)
+        except errors.WrongPassword:
+            # What was typed as a name may be a password: it is not recorded.
+            with self._database.session() as session:
+                self._events.record(session, "login-failed", f"A login from {address} failed", severity=events.WARNING)
+            raise
+        self._throttle.succeeded(keys)
+        secret = secrets.token_urlsafe(32)
+        now = self._clock.now()
+        expires = now + datetime.timedelta(seconds=self._lifetime)
+        with self._database.session() as session:
+            session.add(models.Login(digest=digests.of(secret), user_id=user.id, created_at=now, expires_at=expires))
+            self._events.record(session, "login", f"{user.name} logged in from {address}", user=user)
+        return secret, user
+
+    def user(self, secret: str) -> views.User | None:
+        """The user whose login this is; None for one that is unknown, ended or expired."""
+        with self._database.reading() as session:
+            login = session.get(models.Login, digests.of(secret))
+            if login is None or login.expires_at <= self._clock.now():
+                return None
+            return users.view(login.user)
+
+    def logout(self, secret: str) -> None:
+        """Ends the login. Does nothing if there is none."""
+        with self._database.session() as session:
+            session.execute(sa.delete(models.Login).where(models.Login.digest == digests.of(secret)))
+
+    def forget(self) -> None:
+        """Removes expired logins."""
+        with self._database.session() as session:
+            session.execute(sa.delete(models.Login).where(models.Login.expires_at <= self._clock.now()))
+
+
+class Throttle:
+    """Counts failed attempts in memory. Thread-safe."""
+
+    def __init__(self, clock: Clock, attempts: int, window: float):
+        self._clock = clock
+        self._attempts = attempts
+        self._window = window
+        self._lock = threading.Lock()
+        self._times: collections.OrderedDict[str, list[float]] = collections.OrderedDict()
+
+    def attempt(self, keys: tuple[str, ...]) -> None:
+        """Counts one attempt under each key, as failed until `succeeded` says otherwise: many at once are counted before any has an answer.
+
+        Raises errors.TooManyAttempts, and then counts nothing.
+        """
+        now = self._clock.steady()
+        with self._lock:
+            recent = {key: [time for time in self._times.get(key, ()) if time > now - self._window] for key in keys}
+            waits = [times[-self._attempts] + self._window - now for times in recent.values() if len(times) >= self._attempts]
+            if waits:
+                raise errors.TooManyAttempts(max(1, math.ceil(max(waits))))
+            for key, times in recent.items():
+                self._times[key] = [*times, now]
+                self._times.move_to_end(key)
+            while len(self._times) > MAX_REMEMBERED:
+                self._times.popitem(last=False)
+
+    def succeeded(self, keys: tuple[str, ...]) -> None:
+        """Forgets the name's failures, and this one attempt of the address: an attacker's own login does not clear the others."""
+        name, *others = keys
+        with self._lock:
+            self._times.pop(name, None)
+            for key in others:
+                if self._times.get(key):
+                    self._times[key].pop()

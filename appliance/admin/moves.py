@@ -1,0 +1,94 @@
+"""The one function that changes a transfer's phase, and what every move brings with it."""
+
+import datetime
+
+import sqlalchemy as sa
+from sqlalchemy import orm
+
+from appliance import errors
+from appliance.admin import events, models, phases, views
+from appliance.admin.clock import Clock
+from appliance.admin.phases import Event, Phase
+
+#: What the list of events says of each move: severity and sentence.
+SENTENCES: dict[Event, tuple[str, str]] = {
+    Event.READY: (events.INFO, "The upload of {name} is ready for data"),
+    Event.PAUSE: (events.INFO, "The upload of {name} was paused"),
+    Event.LOST: (events.WARNING, "The upload of {name} was paused by the system: {reason}"),
+    Event.RESUME: (events.INFO, "The upload of {name} was resumed"),
+    Event.CANCEL: (events.INFO, "The upload of {name} was cancelled"),
+    Event.FAIL: (events.ERROR, "The upload of {name} failed: {reason}"),
+    Event.FINALIZE: (events.INFO, "All of {name} was sent, and is verified now"),
+    Event.CLEANUP: (events.INFO, "What had arrived of {name} is removed"),
+}
+ENDS: dict[Phase, tuple[str, str]] = {
+    Phase.FINISHED_SUCCESS: (events.INFO, "{name} is verified and ready for use"),
+    Phase.FINISHED_FAILURE: (events.INFO, "The failed upload of {name} is cleaned up"),
+    Phase.FINISHED_CLEANUP: (events.INFO, "The cancelled upload of {name} is cleaned up"),
+}
+
+#: Moves that go on with the reason of the one before.
+_SAME_STORY = (Event.CLEANUP, Event.DONE)
+
+
+class Moves:
+    """Moves transfers. `paused_lifetime` and `finished_lifetime` are in seconds."""
+
+    def __init__(self, events: events.Events, clock: Clock, *, paused_lifetime: float, finished_lifetime: float):
+        self._events = events
+        self._clock = clock
+        self._paused = datetime.timedelta(seconds=paused_lifetime)
+        self._finished = datetime.timedelta(seconds=finished_lifetime)
+
+    def move(
+        self,
+        session: orm.Session,
+        transfer: models.Transfer,
+        event: Event,
+        *,
+        user: views.User | None = None,
+        reason: tuple[str, str] | None = None,
+        **columns,
+    ) -> None:
+        """Moves the transfer, sets `columns`, and records the event, all in the session's transaction.
+
+        `reason` is a code and a sentence. Raises errors.NotAllowed, which names the phase, also when somebody else moved it since it was read.
+        """
+        before = Phase(transfer.phase)
+        target = phases.move(before, event)
+        now = self._clock.now()
+        columns |= {"phase": str(target), "updated_at": now, "expires_at": self._expiry(target, now)}
+        if event not in _SAME_STORY:
+            columns["reason_code"], columns["reason"] = reason or (None, None)
+        # Compare and set: of two requests that read the same phase, one finds no row any more.
+        moved = session.execute(
+            sa.update(models.Transfer)
+            .where(models.Transfer.id == transfer.id, models.Transfer.phase == str(before))
+            .values(**columns)
+            .execution_options(synchronize_session=False)
+        )
+        session.refresh(transfer)
+        if moved.rowcount != 1:
+            raise errors.NotAllowed(phase=transfer.phase, event=str(event))
+        image = session.get(models.Image, transfer.image_id) if transfer.image_id else None
+        if image is not None and event in (Event.FAIL, Event.CANCEL):
+            # The name is free again at once, even if the bytes go later.
+            image.claim = None
+            if event is Event.FAIL:
+                image.status, image.reason = "illegal", transfer.reason
+        severity, sentence = ENDS[target] if event is Event.DONE else SENTENCES[event]
+        self._events.record(
+            session,
+            f"transfer-{target}".replace("_", "-"),
+            sentence.format(name=transfer.name, reason=transfer.reason),
+            severity=severity,
+            user=user,
+            transfer=transfer,
+            image=image,
+        )
+
+    def _expiry(self, phase: Phase, now: datetime.datetime) -> datetime.datetime | None:
+        """Paused transfers are given up, work that cannot be ended is dropped, and finished ones are forgotten, in time."""
+        if phase in phases.LIVE:
+            return None
+        return now + (self._finished if phase in phases.FINISHED else self._paused)

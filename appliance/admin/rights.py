@@ -1,0 +1,24 @@
+"""Who may do what: an admin everything, an uploader what is their own, a viewer look and download."""
+
+from appliance import errors
+from appliance.admin import views
+
+ADMIN, UPLOADER, VIEWER = ROLES = ("admin", "uploader", "viewer")
+
+
+def upload(user: views.User) -> None:
+    """`user` may start uploads. Raises errors.Forbidden."""
+    if user.role not in (ADMIN, UPLOADER):
+        raise errors.Forbidden(role=user.role, action="upload images: that takes the role uploader or admin")
+
+
+def owns(user: views.User, owner_id: str) -> bool:
+    """`user` may change what belongs to `owner_id`."""
+    return user.role == ADMIN or (user.role == UPLOADER and user.id == owner_id)
+
+
+def change(user: views.User, owner_id: str, action: str) -> None:
+    """`user` may do `action` with what belongs to `owner_id`. Raises errors.Forbidden, which names the role that may."""
+    if not owns(user, owner_id):
+        needed = "the role admin" if user.role == UPLOADER else "the role admin, or uploader for one's own"
+        raise errors.Forbidden(role=user.role, action=f"{action}: that takes {needed}")

@@ -1,0 +1,348 @@
+"""Uploads, as people and scripts ask for them. The byte's own way is the transfer room's; what goes on unasked is the monitor's."""
+
+from collections.abc import Callable
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import orm
+from sqlalchemy.exc import IntegrityError
+
+from appliance import errors, units
+from appliance.admin import (
+    admission,
+    domains,
+    events,
+    finalizing,
+    hosts,
+    identity,
+    lists,
+    live,
+    models,
+    moves,
+    phases,
+    ranges,
+    rights,
+    views,
+)
+from appliance.admin.clock import Clock
+from appliance.admin.database import Database
+from appliance.admin.phases import Event, Phase
+from appliance.transfer import tickets
+from imaged import client
+
+#: What `page` may be asked for. A transfer is unfinished from its first moment on: its browser may be gone already.
+STATES: dict[str, tuple[Phase, ...]] = {
+    "running": phases.LIVE + phases.ENDING,
+    "unfinished": phases.LIVE + phases.PAUSED + phases.ENDING,
+    "finished": phases.FINISHED,
+}
+
+#: The host hashes at most 64 ranges of 64 MiB at once; a piece has at most 1 MiB.
+DIGESTS = 32
+
+#: So many missing ranges are listed: thousands would help nobody.
+LISTED = 1000
+
+
+class Transfers:
+    """`wake` tells the monitor that there is something to do."""
+
+    def __init__(
+        self,
+        config: Any,
+        database: Database,
+        hosts: hosts.Hosts,
+        domains: domains.Domains,
+        live: live.Live,
+        moves: moves.Moves,
+        finalizing: finalizing.Finalizing,
+        signer: tickets.Signer,
+        events: events.Events,
+        clock: Clock,
+        wake: Callable[[], None],
+    ):
+        self._config = config
+        self._database = database
+        self._hosts = hosts
+        self._domains = domains
+        self._live = live
+        self._moves = moves
+        self._finalizing = finalizing
+        self._signer = signer
+        self._events = events
+        self._clock = clock
+        self._wake = wake
+
+    def check(self, user: views.User, request: views.NewTransfer) -> views.Checked:
+        """Would `create` work now? Raises the error that it would raise."""
+        _, _, available = self._admit(user, request)
+        return views.Checked(ok=True, available=available)
+
+    def create(self, user: views.User, request: views.NewTransfer) -> views.Transfer:
+        """Starts an upload: the image is recorded and its volume made, and data may come when this returns.
+
+        Raises errors.Forbidden, BadName, Invalid, NotFound (domain), WrongDomain, NameTaken, NoSpace, HostDown, HostRefused; then nothing is left.
+        """
+        request, domain, _ = self._admit(user, request)
+        transfer, image = self._new(user, request, domain)
+        with self._live.holding(transfer.id):
+            try:
+                with self._database.session() as session:
+                    session.add(image)
+                    session.flush()
+                    session.add(transfer)
+                    session.flush()
+                    message = f"An upload of {request.name} ({units.size(request.size)}) to {domain.name} was started"
+                    self._events.record(session, "transfer-created", message, user=user, transfer=transfer, image=image)
+            except IntegrityError:
+                raise errors.NameTaken(domain=domain.name, name=request.name) from None
+            transfer = self._load(transfer.id)
+            try:
+                self._live.connect(transfer)
+            except errors.ApplianceError as error:
+                self._undo(transfer, error)
+                raise
+            self._move(transfer, Event.READY)
+            self._live.beat(transfer.id)
+        return self.get(user, transfer.id)
+
+    def get(self, user: views.User, transfer_id: str) -> views.Transfer:
+        """Every role may look. Raises errors.NotFound."""
+        return self._view(user, self._load(transfer_id))
+
+    def page(self, user: views.User, *, state: str | None = None, limit: int = lists.LIMIT, after: str | None = None) -> views.Page:
+        """Transfers, newest first; `state` is running, unfinished or finished. Raises errors.Invalid."""
+        query = lists.newest_first(sa.select(models.Transfer), models.Transfer, after)
+        if state is not None:
+            if state not in STATES:
+                raise errors.Invalid(field="state", reason=f"it must be one of {', '.join(STATES)}")
+            query = query.where(models.Transfer.phase.in_([str(phase) for phase in STATES[state]]))
+        with self._database.reading() as session:
+            return lists.page(session, query, limit, lambda row: self._view(user, row), lists.cursor)
+
+    def ticket(self, user: views.User, transfer_id: str) -> views.Ticket:
+        """A signed ticket for writing. Raises errors.NotFound, Forbidden, NotAllowed (unless it is transferring), HostDown."""
+        with self._live.holding(transfer_id):
+            transfer = self._own(user, transfer_id, "send data to this upload")
+            if transfer.phase != Phase.TRANSFERRING:
+                raise errors.NotAllowed(phase=transfer.phase, event="take data")
+            # The ticket is on the host when the client gets it, and what has arrived is known as of now: nothing is sent twice.
+            self._live.tend(transfer)
+            self._live.keep(transfer)
+            self._live.beat(transfer_id)
+        assert transfer.ticket
+        token, expires_at = self._signer.issue(
+            user=user.name, transfer=transfer.id, host=transfer.domain.host.id, ticket=transfer.ticket, ops=["write"], size=transfer.size
+        )
+        return views.Ticket(ticket=token, url=f"/images/{transfer.ticket}", expires_at=expires_at, size=transfer.size)
+
+    def heartbeat(self, user: views.User, transfer_id: str) -> views.Beat:
+        """The client is there. Answers how it stands, in every phase. Raises errors.NotFound, Forbidden."""
+        transfer = self._own(user, transfer_id, "keep this upload alive")
+        if transfer.phase in phases.LIVE:
+            self._live.beat(transfer_id)
+        progress = self._live.progress(transfer)
+        return views.Beat(transfer.phase, transfer.reason, progress.durable, ranges.total(progress.durable))
+
+    def pause(self, user: views.User, transfer_id: str) -> views.Transfer:
+        """No byte is written any more when this returns. Raises errors.NotFound, Forbidden, NotAllowed."""
+        with self._live.holding(transfer_id):
+            transfer = self._own(user, transfer_id, "pause this upload")
+            self._move(transfer, Event.PAUSE, user=user)
+            self._live.revoke(transfer)
+        return self.get(user, transfer_id)
+
+    def pieces(self, user: views.User, transfer_id: str) -> views.Pieces:
+        """What the client must hash to resume: the same until it has. Raises errors.NotFound, Forbidden, NotAllowed, HostDown."""
+        with self._live.holding(transfer_id):
+            transfer = self._own(user, transfer_id, "resume this upload")
+            phases.move(Phase(transfer.phase), Event.RESUME)
+            if transfer.asked is None:
+                self._live.keep(transfer, asked=identity.to_hash(transfer.fingerprint, self._durable(transfer)))
+        return views.Pieces(tuple((start, end) for start, end in transfer.asked or ()))
+
+    def resume(self, user: views.User, transfer_id: str, proof: views.Proof | None = None) -> views.Transfer:
+        """Data may come again when this returns. A browser's upload needs the proof that its file is the same.
+
+        Raises errors.NotFound, Forbidden, NotAllowed, Unproven, DifferentFile, Invalid, NoSpace, HostDown.
+        """
+        with self._live.holding(transfer_id):
+            transfer = self._own(user, transfer_id, "resume this upload")
+            phases.move(Phase(transfer.phase), Event.RESUME)
+            if proof is not None:
+                self._prove(transfer, proof)
+            elif transfer.client == "browser":
+                raise errors.Unproven(reason="the file must be shown again")
+            if not self._live.revoke(transfer):
+                raise errors.HostDown(host=transfer.domain.host.name)
+            self._move(transfer, Event.RESUME, user=user, ticket=models.new_id(), asked=None)
+            try:
+                self._live.connect(transfer)
+            except errors.ApplianceError as error:
+                self._move(transfer, Event.LOST, reason=(error.code, error.sentence))
+                self._live.revoke(transfer)
+                raise
+            self._move(transfer, Event.READY)
+            self._live.keep(transfer)
+            self._live.beat(transfer_id)
+        return self.get(user, transfer_id)
+
+    def cancel(self, user: views.User, transfer_id: str) -> views.Transfer:
+        """Ends the upload and removes what has arrived; goes on by itself if the host is away. Raises errors.NotFound, Forbidden, NotAllowed."""
+        with self._live.holding(transfer_id):
+            transfer = self._own(user, transfer_id, "cancel this upload")
+            self._move(transfer, Event.CANCEL, user=user)
+            self._finalizing.advance(transfer)
+        self._wake()
+        return self.get(user, transfer_id)
+
+    def finalize(self, user: views.User, transfer_id: str) -> views.Transfer:
+        """Ends the sending; the host verifies from now on. Raises errors.NotFound, Forbidden, NotAllowed, HostDown, and Incomplete: then it stays as it is."""
+        with self._live.holding(transfer_id):
+            transfer = self._own(user, transfer_id, "finalize this upload")
+            phases.move(Phase(transfer.phase), Event.FINALIZE)
+            self._live.tend(transfer)
+            gaps = ranges.missing(self._live.progress(transfer).durable, transfer.size)
+            if gaps:
+                raise errors.Incomplete(missing=ranges.total(gaps), details={"missing": [list(gap) for gap in gaps[:LISTED]]})
+            self._move(transfer, Event.FINALIZE, user=user)
+            self._live.revoke(transfer)
+        self._wake()
+        return self.get(user, transfer_id)
+
+    def _admit(self, user: views.User, request: views.NewTransfer) -> tuple[views.NewTransfer, models.Domain, int]:
+        rights.upload(user)
+        request = admission.checked(request, self._config.max_image_size)
+        with self._database.reading() as session:
+            domain = domains.find(session, request.domain)
+            admission.suits(domain, request.format)
+            admission.name_free(session, domain, request.name)
+        numbers = self._domains.ask(domain)
+        admission.fits(domain, numbers, request.name, request.size)
+        return request, domain, numbers["available"]
+
+    def _new(self, user: views.User, request: views.NewTransfer, domain: models.Domain) -> tuple[models.Transfer, models.Image]:
+        now = self._clock.now()
+        image_id, transfer_id = models.new_id(), models.new_id()
+        same = {
+            "name": request.name,
+            "size": request.size,
+            "format": request.format,
+            "content_type": "iso" if request.format == "iso" else "data",
+            "domain_id": domain.id,
+            "owner_id": user.id,
+            # The file on the host is named after the id: a person's name for it is never a path.
+            "volume": image_id + admission.FORMATS[request.format],
+            "created_at": now,
+        }
+        image = models.Image(id=image_id, status="locked", claim=request.name, transfer_id=transfer_id, **same)
+        shown = request.fingerprint or views.Fingerprint()
+        transfer = models.Transfer(
+            id=transfer_id,
+            image_id=image_id,
+            direction="upload",
+            phase=str(Phase.INITIALIZING),
+            allocation=request.allocation,
+            client=request.client,
+            ticket=models.new_id(),
+            expected_sha256=request.sha256,
+            modified=shown.modified,
+            fingerprint=[[piece.start, piece.end, piece.sha256] for piece in shown.pieces],
+            updated_at=now,
+            **same,
+        )
+        return transfer, image
+
+    def _undo(self, transfer: models.Transfer, error: errors.ApplianceError) -> None:
+        """Nothing is left of an upload that could not be started. If the host cannot be asked now, the monitor sees to it."""
+        try:
+            with self._hosts.asking(transfer.domain.host) as control:
+                if transfer.ticket:
+                    control.delete_ticket(transfer.ticket)
+                control.delete_volume(transfer.domain_id, transfer.volume)
+        except (errors.HostDown, errors.HostRefused):
+            self._move(transfer, Event.FAIL, reason=(error.code, error.sentence))
+            return
+        with self._database.session() as session:
+            message = f"The upload of {transfer.name} could not be started: {error.sentence}"
+            self._events.record(session, "transfer-refused", message, severity=events.WARNING, transfer=transfer)
+            session.execute(sa.delete(models.Transfer).where(models.Transfer.id == transfer.id))
+            session.execute(sa.delete(models.Image).where(models.Image.id == transfer.image_id))
+        self._live.forget(transfer.id)
+
+    def _prove(self, transfer: models.Transfer, proof: views.Proof) -> None:
+        """Raises errors.DifferentFile unless everything that the proof shows is what was recorded, and what the host holds."""
+        identity.same_size(transfer.size, proof.size)
+        proof = views.Proof(proof.size, proof.modified, admission.pieces(proof.pieces, transfer.size, "pieces"))
+        shown = identity.answered(transfer.asked, proof)
+        recorded = {(start, end): digest for start, end, digest in transfer.fingerprint}
+        identity.same_bytes(recorded, shown)
+        held = identity.within(transfer.asked or (), self._durable(transfer))
+        digests: list[str] = []
+        with self._hosts.asking(transfer.domain.host) as control:
+            for first in range(0, len(held), DIGESTS):
+                digests += control.digests(transfer.domain_id, transfer.volume, held[first : first + DIGESTS])
+        identity.same_bytes(dict(zip(held, digests, strict=True)), shown)
+
+    def _durable(self, transfer: models.Transfer) -> list[ranges.Range]:
+        """What the host holds for good at this moment; nothing if it has no such volume. Raises errors.HostDown."""
+        with self._hosts.asking(transfer.domain.host) as control:
+            try:
+                return ranges.merged(control.volume(transfer.domain_id, transfer.volume)["durable"])
+            except client.Refused as refused:
+                if refused.status == 404:
+                    return []
+                raise
+
+    def _load(self, transfer_id: str) -> models.Transfer:
+        with self._database.reading() as session:
+            return find(session, transfer_id)
+
+    def _own(self, user: views.User, transfer_id: str, action: str) -> models.Transfer:
+        transfer = self._load(transfer_id)
+        rights.change(user, transfer.owner_id, action)
+        return transfer
+
+    def _move(self, transfer: models.Transfer, event: Event, **options) -> None:
+        with self._database.session() as session:
+            session.add(transfer)
+            self._moves.move(session, transfer, event, **options)
+
+    def _view(self, user: views.User, transfer: models.Transfer) -> views.Transfer:
+        progress = self._live.progress(transfer)
+        phase = Phase(transfer.phase)
+        return views.Transfer(
+            id=transfer.id,
+            image_id=transfer.image_id,
+            name=transfer.name,
+            direction=transfer.direction,
+            phase=str(phase),
+            reason=transfer.reason,
+            reason_code=transfer.reason_code,
+            size=transfer.size,
+            format=transfer.format,
+            content_type=transfer.content_type,
+            domain=views.Ref(transfer.domain.id, transfer.domain.name),
+            host=views.Ref(transfer.domain.host.id, transfer.domain.host.name),
+            owner=transfer.owner.name,
+            client=transfer.client,
+            durable=progress.durable,
+            durable_bytes=ranges.total(progress.durable),
+            transferred_bytes=progress.transferred,
+            verify=self._live.verify.get(transfer.id) if phase is Phase.FINALIZING_SUCCESS else None,
+            expected_sha256=transfer.expected_sha256,
+            sha256=(transfer.verdict or {}).get("sha256"),
+            modified=transfer.modified,
+            actions=phases.actions(phase) if rights.owns(user, transfer.owner_id) else (),
+            created_at=transfer.created_at,
+            updated_at=transfer.updated_at,
+            expires_at=transfer.expires_at,
+        )
+
+
+def find(session: orm.Session, transfer_id: str) -> models.Transfer:
+    """Raises errors.NotFound."""
+    transfer = session.get(models.Transfer, transfer_id)
+    if transfer is None:
+        raise errors.NotFound(what="transfer")
+    return transfer

@@ -1,0 +1,129 @@
+"""The users: names, roles and passwords."""
+
+import argon2
+import sqlalchemy as sa
+from sqlalchemy import orm
+from sqlalchemy.exc import IntegrityError
+
+from appliance import errors
+from appliance.admin import events, models, rights, views
+from appliance.admin.clock import Clock
+from appliance.admin.database import Database
+
+MIN_PASSWORD, MAX_PASSWORD = 8, 1024
+MAX_NAME = 64
+
+
+class Users:
+    """Passwords are stored as Argon2id digests, with the parameters that the library recommends."""
+
+    def __init__(self, database: Database, events: events.Events, clock: Clock):
+        self._database = database
+        self._events = events
+        self._clock = clock
+        self._hasher = argon2.PasswordHasher()
+        # An unknown user's password is compared with this one: it takes as long as a known user's.
+        self._nobody = self._hasher.hash("nobody has this password")
+
+    def add(self, name: str, password: str, role: str) -> views.User:
+        """Raises errors.Invalid (name, role), errors.BadPassword, errors.UserExists."""
+        _check_name(name)
+        _check_role(role)
+        _check_password(password, name)
+        user = models.User(name=name, role=role, password_hash=self._hasher.hash(password), created_at=self._clock.now())
+        try:
+            with self._database.session() as session:
+                session.add(user)
+                session.flush()
+                self._events.record(session, "user-added", f"User {name} was added with the role {role}")
+        except IntegrityError:
+            raise errors.UserExists(name=name) from None
+        return view(user)
+
+    def ensure_admin(self, name: str, password: str) -> bool:
+        """Makes the first user, an admin. Does nothing, and returns False, where there already is a user. Raises as `add`."""
+        if self.all():
+            return False
+        self.add(name, password, rights.ADMIN)
+        return True
+
+    def all(self) -> tuple[views.User, ...]:
+        """By name."""
+        with self._database.reading() as session:
+            return tuple(view(user) for user in session.scalars(sa.select(models.User).order_by(models.User.name)))
+
+    def get(self, name: str) -> views.User:
+        """The user of that name. Raises errors.NotFound."""
+        with self._database.reading() as session:
+            return view(_find(session, name))
+
+    def set_password(self, name: str, password: str) -> None:
+        """Raises errors.NotFound, errors.BadPassword. Ends the user's logins: whoever knew the old password is out."""
+        _check_password(password, name)
+        digest = self._hasher.hash(password)
+        with self._database.session() as session:
+            user = _find(session, name)
+            user.password_hash = digest
+            session.execute(sa.delete(models.Login).where(models.Login.user_id == user.id))
+            self._events.record(session, "user-password", f"User {name} has a new password")
+
+    def set_role(self, name: str, role: str) -> views.User:
+        """Raises errors.NotFound, errors.Invalid, errors.LastAdmin. Holds from the user's next request on."""
+        _check_role(role)
+        with self._database.session() as session:
+            user = _find(session, name)
+            admins = session.scalar(sa.select(sa.func.count()).where(models.User.role == rights.ADMIN))
+            if user.role == rights.ADMIN and role != rights.ADMIN and admins == 1:
+                raise errors.LastAdmin(name=name)
+            user.role = role
+            self._events.record(session, "user-role", f"User {name} has the role {role}")
+            return view(user)
+
+    def verify(self, name: str, password: str) -> views.User:
+        """The user whose name and password these are. Raises errors.WrongPassword, after the same time whether the user exists or not."""
+        with self._database.reading() as session:
+            user = session.scalar(sa.select(models.User).where(models.User.name == name))
+        try:
+            self._hasher.verify(user.password_hash if user else self._nobody, password[:MAX_PASSWORD])
+        except (argon2.exceptions.VerifyMismatchError, UnicodeEncodeError):
+            raise errors.WrongPassword from None
+        if user is None:
+            raise errors.WrongPassword
+        return view(user)
+
+
+def view(user: models.User) -> views.User:
+    return views.User(id=user.id, name=user.name, role=user.role, created_at=user.created_at)
+
+
+def _find(session: orm.Session, name: str) -> models.User:
+    user = session.scalar(sa.select(models.User).where(models.User.name == name))
+    if user is None:
+        raise errors.NotFound(what="user")
+    return user
+
+
+def _check_name(name: str) -> None:
+    allowed = all(character.isalnum() or character in "._-@+" for character in name)
+    if not (name.isascii() and allowed and 0 < len(name) <= MAX_NAME and name[0].isalnum()):
+        raise errors.Invalid(
+            field="name", reason=f"it must begin with a letter or digit, and have at most {MAX_NAME} of A-Z, a-z, 0-9 and . _ - @ +"
+        )
+
+
+def _check_role(role: str) -> None:
+    if role not in rights.ROLES:
+        raise errors.Invalid(field="role", reason=f"it must be one of {', '.join(rights.ROLES)}")
+
+
+def _check_password(password: str, name: str) -> None:
+    if not MIN_PASSWORD <= len(password) <= MAX_PASSWORD:
+        raise errors.BadPassword(reason=f"it has {len(password)} characters, and {MIN_PASSWORD} to {MAX_PASSWORD} are needed")
+    if password.casefold() == name.casefold():
+        raise errors.BadPassword(reason="it is the user's name")
+    if len(set(password)) == 1:
+        raise errors.BadPassword(reason="it is one character, repeated")
+    try:
+        password.encode()
+    except UnicodeEncodeError:
+        raise errors.BadPassword(reason="it is not valid text") from None
