@@ -35,7 +35,10 @@ class Answer:
 
 
 def of_json(content: object, status: int = 200, content_type: str = JSON, **headers: str) -> Answer:
-    """`content` as a JSON answer, with more headers. ASCII only: a name with half a surrogate pair must not break the answer that complains of it."""
+    """`content` as a JSON answer, with more headers.
+
+    ASCII only: a name with half a surrogate pair must not break the answer that complains of it.
+    """
     body = json.dumps(content, separators=(",", ":")).encode("ascii")
     return Answer(status, body, {"Content-Type": content_type, **headers})
 
