@@ -68,9 +68,8 @@ def pieces(given: Sequence, size: int, field: str, limit: int = MAX_PIECES) -> t
             raise errors.Invalid(field=field, reason=f"the piece {piece.start} to {piece.end} does not lie within the file's {size} bytes")
         if piece.end - piece.start > MAX_PIECE:
             raise errors.Invalid(field=field, reason=f"a piece may have at most {MAX_PIECE} bytes")
-    return tuple(
-        sorted((views.Piece(piece.start, piece.end, sha256(piece.sha256, field)) for piece in given), key=lambda piece: piece.start)
-    )
+    normal = (views.Piece(piece.start, piece.end, sha256(piece.sha256, field)) for piece in given)
+    return tuple(sorted(normal, key=lambda piece: piece.start))
 
 
 def suits(domain: models.Domain, format: str) -> None:

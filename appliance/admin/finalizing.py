@@ -1,13 +1,13 @@
 """The end of a transfer: verification, completion, clean-up. Every step may be repeated after a crash at any instant."""
 
 import logging
-from typing import Any
 
 from appliance import errors
 from appliance.admin import domains, events, hosts, live, models, moves, phases
 from appliance.admin.clock import Clock
 from appliance.admin.database import Database
 from appliance.admin.phases import Event, Phase
+from appliance.config import Config
 from imaged import client
 
 log = logging.getLogger(__name__)
@@ -18,7 +18,7 @@ class Finalizing:
 
     def __init__(
         self,
-        config: Any,
+        config: Config,
         database: Database,
         hosts: hosts.Hosts,
         domains: domains.Domains,
@@ -37,7 +37,7 @@ class Finalizing:
         self._clock = clock
 
     def advance(self, transfer: models.Transfer) -> None:
-        """Goes on until the transfer is finished, or there is something to wait for: a verification, or a host. The caller holds the transfer."""
+        """Goes on until the transfer is finished, or has to wait for a verification or a host. The caller holds the transfer."""
         try:
             while transfer.phase in phases.ENDING and self._step(transfer):
                 pass
@@ -144,11 +144,9 @@ class Finalizing:
         elif (Phase(transfer.phase), Event.CLEANUP) in phases.MOVES:
             self._move(transfer, Event.CLEANUP)
         else:
-            left = f"{transfer.domain.path}/{transfer.volume}"
+            where = f"host {transfer.domain.host.name}, in {transfer.domain.path}, as {transfer.volume}"
             with self._database.session() as session:
-                message = (
-                    f"What had arrived of {transfer.name} may still be on host {transfer.domain.host.name}, at {left}: {error.sentence}"
-                )
+                message = f"What had arrived of {transfer.name} may still be on {where}: {error.sentence}"
                 self._events.record(session, "bytes-left", message, severity=events.WARNING, transfer=transfer)
             self._drop(transfer)
 

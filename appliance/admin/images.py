@@ -4,7 +4,6 @@ import logging
 import math
 import threading
 from dataclasses import dataclass, replace
-from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import orm
@@ -13,6 +12,7 @@ from appliance import errors
 from appliance.admin import domains, events, hosts, lists, models, rights, views
 from appliance.admin.clock import Clock
 from appliance.admin.database import Database
+from appliance.config import Config
 from appliance.transfer import tickets
 from imaged import client
 
@@ -31,7 +31,7 @@ class Reading:
 class Images:
     def __init__(
         self,
-        config: Any,
+        config: Config,
         database: Database,
         hosts: hosts.Hosts,
         domains: domains.Domains,
@@ -90,7 +90,10 @@ class Images:
         return views.Ticket(ticket=token, url=f"/images/{opened.ticket}", expires_at=expires_at, size=opened.size)
 
     def delete(self, user: views.User, image_id: str) -> None:
-        """Removes the image and its bytes; open downloads end. Raises errors.NotFound, Forbidden, ImageLocked, HostDown (then nothing changed)."""
+        """Removes the image and its bytes; open downloads end.
+
+        Raises errors.NotFound, Forbidden, ImageLocked, HostDown; then nothing has changed.
+        """
         with self._database.reading() as session:
             image = _find(session, image_id)
         rights.change(user, image.owner_id, "delete this image")
@@ -99,12 +102,13 @@ class Images:
                 control.info()
         with self._database.session() as session:
             # Marked before the first byte goes: if we die now, the monitor ends what was begun, and nobody reads half an image.
-            marked = session.execute(
+            marked = session.scalar(
                 sa.update(models.Image)
                 .where(models.Image.id == image_id, models.Image.status != "locked")
                 .values(status="locked", reason="it is being deleted", deleting=True)
+                .returning(models.Image.id)
             )
-            if marked.rowcount != 1:
+            if marked is None:
                 image = _find(session, image_id)
                 raise errors.ImageLocked(name=image.name, reason=image.reason or "its upload is not finished")
         self._delete(image, user)
@@ -193,8 +197,8 @@ class Images:
             with self._hosts.asking(image.domain.host) as control:
                 control.delete_volume(image.domain_id, image.volume)
         with self._database.session() as session:
-            deleted = session.execute(sa.delete(models.Image).where(models.Image.id == image.id, models.Image.deleting))
-            if deleted.rowcount == 1:
+            gone = sa.delete(models.Image).where(models.Image.id == image.id, models.Image.deleting).returning(models.Image.id)
+            if session.scalar(gone) is not None:
                 self._events.record(session, "image-deleted", f"{image.name} was deleted from {image.domain.name}", user=user, image=image)
         self._domains.changed(image.domain_id)
 

@@ -5,7 +5,6 @@ import math
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import sqlalchemy as sa
 
@@ -34,7 +33,7 @@ class Live:
     """Knows how to put a transfer on its host, and how to take it off."""
 
     def __init__(
-        self, config: Any, database: Database, hosts: hosts.Hosts, domains: domains.Domains, sessions: sessions.Sessions, clock: Clock
+        self, config: Config, database: Database, hosts: hosts.Hosts, domains: domains.Domains, sessions: sessions.Sessions, clock: Clock
     ):
         self._config = config
         self._database = database
@@ -52,7 +51,10 @@ class Live:
 
     @contextlib.contextmanager
     def holding(self, transfer_id: str, *, wait: bool = True) -> Iterator[bool]:
-        """One at a time works on a transfer: a ticket is never put back by one while another revokes it. False if it was not to wait, and taken."""
+        """One at a time works on a transfer: a ticket is never put back by one while another revokes it.
+
+        Gives whether it is held: always, unless it was not to wait.
+        """
         lock = self._locks[hash(transfer_id) % _STRIPES]
         taken = lock.acquire(blocking=wait)
         try:

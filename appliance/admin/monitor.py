@@ -4,7 +4,6 @@ import collections
 import datetime
 import logging
 import threading
-from typing import Any
 
 import sqlalchemy as sa
 
@@ -13,6 +12,7 @@ from appliance.admin import events, finalizing, hosts, images, live, logins, mod
 from appliance.admin.clock import Clock
 from appliance.admin.database import Database
 from appliance.admin.phases import Event, Phase
+from appliance.config import Config
 
 log = logging.getLogger(__name__)
 
@@ -23,11 +23,14 @@ SWEEP = 600.0
 
 
 class Monitor:
-    """One thread that looks at everything each `monitor_interval`. `tick` is one look; the first one after a start finds all transfers again."""
+    """One thread that looks at everything each `monitor_interval`. `tick` is one look.
+
+    The first look after a start finds every transfer again: what was begun and not ended is in the database and on the hosts.
+    """
 
     def __init__(
         self,
-        config: Any,
+        config: Config,
         database: Database,
         hosts: hosts.Hosts,
         live: live.Live,

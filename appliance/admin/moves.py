@@ -52,7 +52,7 @@ class Moves:
     ) -> None:
         """Moves the transfer, sets `columns`, and records the event, all in the session's transaction.
 
-        `reason` is a code and a sentence. Raises errors.NotAllowed, which names the phase, also when somebody else moved it since it was read.
+        `reason` is a code and a sentence. Raises errors.NotAllowed, which names the phase, also if somebody else has moved it meanwhile.
         """
         before = Phase(transfer.phase)
         target = phases.move(before, event)
@@ -61,14 +61,15 @@ class Moves:
         if event not in _SAME_STORY:
             columns["reason_code"], columns["reason"] = reason or (None, None)
         # Compare and set: of two requests that read the same phase, one finds no row any more.
-        moved = session.execute(
+        moved = session.scalar(
             sa.update(models.Transfer)
             .where(models.Transfer.id == transfer.id, models.Transfer.phase == str(before))
             .values(**columns)
+            .returning(models.Transfer.id)
             .execution_options(synchronize_session=False)
         )
         session.refresh(transfer)
-        if moved.rowcount != 1:
+        if moved is None:
             raise errors.NotAllowed(phase=transfer.phase, event=str(event))
         image = session.get(models.Image, transfer.image_id) if transfer.image_id else None
         if image is not None and event in (Event.FAIL, Event.CANCEL):

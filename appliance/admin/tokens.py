@@ -59,7 +59,10 @@ class Tokens:
             return tuple(_view(token) for token in session.scalars(query))
 
     def revoke(self, token_id: str, user: views.User | None = None) -> None:
-        """From now on it is refused. `user` (None: the system's administrator) must own it or be admin. Raises errors.NotFound, errors.Forbidden."""
+        """From now on it is refused. `user` must own it or be admin; None is the system's administrator.
+
+        Raises errors.NotFound, errors.Forbidden.
+        """
         with self._database.session() as session:
             token = session.get(models.Token, token_id)
             if token is None:

@@ -1,7 +1,6 @@
 """Uploads, as people and scripts ask for them. The byte's own way is the transfer room's; what goes on unasked is the monitor's."""
 
 from collections.abc import Callable
-from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import orm
@@ -27,6 +26,7 @@ from appliance.admin import (
 from appliance.admin.clock import Clock
 from appliance.admin.database import Database
 from appliance.admin.phases import Event, Phase
+from appliance.config import Config
 from appliance.transfer import tickets
 from imaged import client
 
@@ -49,7 +49,7 @@ class Transfers:
 
     def __init__(
         self,
-        config: Any,
+        config: Config,
         database: Database,
         hosts: hosts.Hosts,
         domains: domains.Domains,
@@ -81,7 +81,8 @@ class Transfers:
     def create(self, user: views.User, request: views.NewTransfer) -> views.Transfer:
         """Starts an upload: the image is recorded and its volume made, and data may come when this returns.
 
-        Raises errors.Forbidden, BadName, Invalid, NotFound (domain), WrongDomain, NameTaken, NoSpace, HostDown, HostRefused; then nothing is left.
+        Raises errors.Forbidden, BadName, Invalid, NotFound (domain), WrongDomain, NameTaken, NoSpace, HostDown, HostRefused.
+        Then nothing is left of it.
         """
         request, domain, _ = self._admit(user, request)
         transfer, image = self._new(user, request, domain)
@@ -188,7 +189,10 @@ class Transfers:
         return self.get(user, transfer_id)
 
     def cancel(self, user: views.User, transfer_id: str) -> views.Transfer:
-        """Ends the upload and removes what has arrived; goes on by itself if the host is away. Raises errors.NotFound, Forbidden, NotAllowed."""
+        """Ends the upload and removes what has arrived; goes on by itself if the host is away.
+
+        Raises errors.NotFound, Forbidden, NotAllowed.
+        """
         with self._live.holding(transfer_id):
             transfer = self._own(user, transfer_id, "cancel this upload")
             self._move(transfer, Event.CANCEL, user=user)
@@ -197,7 +201,10 @@ class Transfers:
         return self.get(user, transfer_id)
 
     def finalize(self, user: views.User, transfer_id: str) -> views.Transfer:
-        """Ends the sending; the host verifies from now on. Raises errors.NotFound, Forbidden, NotAllowed, HostDown, and Incomplete: then it stays as it is."""
+        """Ends the sending; the host verifies from now on.
+
+        Raises errors.NotFound, Forbidden, NotAllowed, HostDown, and Incomplete: then it stays as it is.
+        """
         with self._live.holding(transfer_id):
             transfer = self._own(user, transfer_id, "finalize this upload")
             phases.move(Phase(transfer.phase), Event.FINALIZE)
