@@ -12,6 +12,7 @@ from appliance import errors
 from appliance.admin import admission, domains, hosts, models, ranges
 from appliance.admin.clock import Clock
 from appliance.admin.database import Database
+from appliance.config import Config
 from appliance.transfer import sessions
 from imaged import client
 
