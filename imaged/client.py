@@ -213,7 +213,7 @@ class Control:
         return self._call("PUT", _path("domains", domain, "volumes", name), {"size": size, "allocation": allocation})
 
     def complete_volume(self, domain: str, name: str) -> dict:
-        return self._call("POST", _path("domains", domain, "volumes", name, "complete"), {})
+        return self._call("POST", _path("domains", domain, "volumes", name, "complete"))
 
     def delete_volume(self, domain: str, name: str) -> None:
         self._call("DELETE", _path("domains", domain, "volumes", name))
@@ -250,7 +250,7 @@ class Control:
 
     def _call(self, method: str, target: str, body: dict | None = None) -> Any:
         data = b"" if body is None else json.dumps(body).encode()
-        headers = [] if body is None else [("Content-Type", "application/json"), ("Content-Length", str(len(data)))]
+        headers = [] if method == "GET" else [("Content-Type", "application/json"), ("Content-Length", str(len(data)))]
         with self._connections.connection() as connection:
             connection.start(method, target, headers)
             if data:

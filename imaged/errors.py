@@ -4,6 +4,11 @@ Deep code raises one of these; `services.App` renders it: a line of text with th
 resources, as oVirt's clients expect, and `{"code", "message", "details"}` on the storage resources.
 """
 
+import errno
+import logging
+
+log = logging.getLogger(__name__)
+
 
 class DaemonError(Exception):
     """Base of them all. `details` (JSON-able) and `headers` go out with the answer; the message is one line, for people."""
@@ -167,3 +172,22 @@ class NoSpace(DaemonError):
 
     code = "no-space"
     status = 507
+
+
+class NoFile(DaemonError):
+    """The ticket's file is not there (any more), or the daemon may not open it."""
+
+    code = "no-file"
+    status = 500
+
+
+class Canceled(Exception):
+    """An operation stopped because its ticket was revoked: the ticket turns it into TicketCanceled."""
+
+
+def storage(error: OSError) -> DaemonError:
+    """What the storage's refusal means to a client: NoSpace, or Internal with the reason in the log alone."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        return NoSpace(f"The storage cannot take the data: {error.strerror}")
+    log.error("The storage failed: %s", error)
+    return Internal()

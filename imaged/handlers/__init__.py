@@ -5,6 +5,7 @@ are 405. Each module has `routes(context) -> [(pattern, handler)]`: anchored reg
 """
 
 import json
+import urllib.parse
 from typing import Any
 
 import webob
@@ -43,6 +44,12 @@ def content_length(request: webob.Request) -> int:
     if not (text.isascii() and text.isdigit()):
         raise errors.LengthRequired(f"Invalid Content-Length {text!r}: must be a number of bytes")
     return int(text)
+
+
+def query(request: webob.Request) -> dict[str, str]:
+    """The arguments behind the "?"; of a repeated one the last."""
+    # Not request.GET, which raises where they are not UTF-8.
+    return dict(urllib.parse.parse_qsl(request.environ.get("QUERY_STRING", ""), keep_blank_values=True, errors="replace"))
 
 
 def json_response(value: Any, status: int = 200) -> webob.Response:

@@ -70,6 +70,10 @@ def read_headers(rfile: Any, headers: dict[bytes, bytes]) -> dict[bytes, bytes]:
     return headers
 
 
+class Abort(Exception):
+    """Raised by an application that is answering: the rest cannot be had, and the connection ends without it."""
+
+
 class Request(cheroot.server.HTTPRequest):
     header_reader = staticmethod(read_headers)
 
@@ -187,6 +191,9 @@ class Gateway(cheroot.wsgi.Gateway_10):
                 if len(chunk):
                     self._send(chunk)
             self.req.ensure_headers_sent()
+        except Abort as error:
+            log.info("An answer to %s was broken off: %s", self.req.conn.remote_addr, error)
+            self.req.sent_headers = self.req.close_connection = True
         finally:
             if hasattr(response, "close"):
                 response.close()

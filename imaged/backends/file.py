@@ -1,0 +1,179 @@
+"""Images in plain files.
+
+Writes are plain `pwrite`s of exactly the bytes given: no block is read, changed and written back, so any number of writers may work on
+disjoint ranges, aligned or not.
+"""
+
+import ctypes
+import errno
+import logging
+import os
+import stat
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from imaged import errors
+
+log = logging.getLogger(__name__)
+
+#: The largest file that an offset can describe.
+MAX_SIZE = (1 << 63) - 1
+_ZEROS = bytes(1 << 20)
+
+_KEEP_SIZE, _PUNCH_HOLE, _ZERO_RANGE = 0x01, 0x02, 0x10
+_UNSUPPORTED = {errno.EOPNOTSUPP, errno.ENOSYS, errno.ENODEV, errno.EINVAL}
+
+_libc = ctypes.CDLL(None, use_errno=True)
+_libc.fallocate.argtypes = [ctypes.c_int, ctypes.c_int, ctypes.c_int64, ctypes.c_int64]
+
+
+@dataclass(frozen=True)
+class Place:
+    """A file under one of the roots, as it was when it was located: `path` is absolute and has no symbolic links."""
+
+    root: Path
+    path: Path
+
+    def open(self, *, write: bool) -> "File":
+        """Raises NoFile where it is gone, ForbiddenPath where a link or something else has taken its place."""
+        return File(_open(self, os.O_RDWR if write else os.O_RDONLY))
+
+
+def locate(url: str, roots: Sequence[Path]) -> Place:
+    """The plain file that `file:///path` names. Raises BadRequest, ForbiddenPath (outside the roots, or no plain file), NoFile."""
+    parts = urlsplit(url)
+    path = unquote(parts.path)
+    if parts.netloc or parts.query or parts.fragment or not path.startswith("/") or "\0" in path:
+        raise errors.BadRequest("Invalid value for 'url': must be file:///PATH with an absolute path")
+    try:
+        real = Path(os.path.realpath(path))
+    except (OSError, ValueError):
+        raise errors.BadRequest("Invalid value for 'url': the path cannot be resolved") from None
+    for root in roots:
+        root = Path(os.path.realpath(root))
+        if real.is_relative_to(root) and real != root:
+            place = Place(root, real)
+            os.close(_open(place, os.O_RDONLY))
+            return place
+    raise errors.ForbiddenPath("Invalid value for 'url': the file is not under a directory that this daemon serves (--root)")
+
+
+class File:
+    """An open image file. Its methods may be called by several threads."""
+
+    max_readers = 8
+    max_writers = 8
+
+    def __init__(self, descriptor: int):
+        self._descriptor = descriptor
+
+    def __enter__(self) -> "File":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def size(self) -> int:
+        with _storage():
+            return os.fstat(self._descriptor).st_size
+
+    def readinto(self, view: memoryview, offset: int) -> int:
+        """Reads at most len(view) bytes from `offset`; returns how many, 0 past the end."""
+        with _storage():
+            return os.preadv(self._descriptor, [view], offset)
+
+    def write(self, view: memoryview, offset: int) -> None:
+        """Writes all of it. Raises NoSpace: then a part may be written."""
+        _check_end(offset + len(view))
+        with _storage():
+            while view:
+                count = os.pwrite(self._descriptor, view, offset)
+                view, offset = view[count:], offset + count
+
+    def zero(self, offset: int, count: int, punch: bool) -> None:
+        """Makes the range read as zeros: a hole if `punch`, else with its space allocated. Extends the file if needed."""
+        _check_end(offset + count)
+        if not count:
+            return
+        with _storage():
+            if punch:
+                # A hole never makes the file longer; one byte does, whoever else is extending it (truncate could cut that off again).
+                if offset + count > os.fstat(self._descriptor).st_size:
+                    os.pwrite(self._descriptor, b"\0", offset + count - 1)
+                done = self._fallocate(_PUNCH_HOLE | _KEEP_SIZE, offset, count)
+            else:
+                done = self._fallocate(_ZERO_RANGE, offset, count) or (
+                    self._fallocate(_PUNCH_HOLE | _KEEP_SIZE, offset, count) and self._fallocate(0, offset, count)
+                )
+            if not done:
+                self._write_zeros(offset, count)
+
+    def flush(self) -> None:
+        """Returns when the data, and the size it needs, are on stable storage."""
+        with _storage():
+            os.fdatasync(self._descriptor)
+
+    def close(self) -> None:
+        descriptor, self._descriptor = self._descriptor, -1
+        if descriptor >= 0:
+            os.close(descriptor)
+
+    def _fallocate(self, mode: int, offset: int, count: int) -> bool:
+        """False where this file system cannot."""
+        while _libc.fallocate(self._descriptor, mode, offset, count):
+            code = ctypes.get_errno()
+            if code in _UNSUPPORTED:
+                return False
+            if code != errno.EINTR:
+                raise OSError(code, os.strerror(code))
+        return True
+
+    def _write_zeros(self, offset: int, count: int) -> None:
+        end = offset + count
+        while offset < end:
+            offset += os.pwrite(self._descriptor, memoryview(_ZEROS)[: end - offset], offset)
+
+
+def _check_end(end: int) -> None:
+    if end > MAX_SIZE:
+        raise errors.NoSpace(f"No file can be longer than {MAX_SIZE} bytes")
+
+
+@contextmanager
+def _storage() -> Iterator[None]:
+    """What the storage refuses, as our errors. An OSError would pass for one of the client's connection."""
+    try:
+        yield
+    except OSError as error:
+        raise errors.storage(error) from error
+
+
+def _open(place: Place, flags: int) -> int:
+    """A descriptor, reached from the root one directory at a time and never through a link, whatever has happened to the path since."""
+    # O_NONBLOCK: opening a pipe that took the file's place must not wait for its other end.
+    flags |= os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
+    *directories, name = place.path.relative_to(place.root).parts
+    try:
+        directory = os.open(place.root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            for part in directories:
+                below = os.open(part, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=directory)
+                os.close(directory)
+                directory = below
+            descriptor = os.open(name, flags, dir_fd=directory)
+        finally:
+            os.close(directory)
+    except OSError as error:
+        log.warning("%s cannot be opened: %s", place.path, error.strerror)
+        if error.errno == errno.ENOENT:
+            raise errors.NoFile("The image's file does not exist on this host") from error
+        if error.errno in (errno.ELOOP, errno.ENOTDIR, errno.ENXIO, errno.EISDIR):
+            raise errors.ForbiddenPath("The image is not a plain file") from error
+        raise errors.NoFile(f"The image's file cannot be opened: {error.strerror}") from error
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise errors.ForbiddenPath("The image is not a plain file")
+    return descriptor

@@ -1,0 +1,190 @@
+"""/images/TICKET: the bytes of one image.
+
+Order of checks, for every method: the request's form first (400 whoever asks), then the ticket (403), then the range (416).
+"""
+
+import hashlib
+from typing import Any
+
+import webob
+
+from imaged import errors, handlers, headers, httpd, ops
+from imaged.tickets import Ticket, Tickets
+
+READ_METHODS: tuple[str, ...] = ("OPTIONS", "GET")
+WRITE_METHODS: tuple[str, ...] = (*READ_METHODS, "PUT", "PATCH")
+#: What a ticket lets a client do beyond the plain methods.
+READ_FEATURES: tuple[str, ...] = ()
+WRITE_FEATURES: tuple[str, ...] = (*READ_FEATURES, "flush", "zero")
+
+
+def routes(context: Any) -> list[tuple[str, object]]:
+    return [(r"/images/([^/]*)", Images(context.tickets, context.unix_socket))]
+
+
+class Images:
+    cors = ("OPTIONS", "GET", "PUT")
+
+    def __init__(self, tickets: Tickets, unix_socket: str | None = None):
+        self._tickets = tickets
+        self._unix_socket = unix_socket
+
+    def options(self, request: webob.Request, ticket_id: str) -> webob.Response:
+        """What may be done, and with how many connections. Counts as activity."""
+        _require(ticket_id)
+        about: dict[str, Any] = {}
+        if ticket_id == "*":
+            allowed, features = WRITE_METHODS, WRITE_FEATURES
+        else:
+            ticket = self._authorize(request, ticket_id, "read")
+            with ticket.place.open(write=False) as backend:
+                about |= {"max_readers": backend.max_readers, "max_writers": backend.max_writers}
+            ticket.touch()
+            writes = ticket.may("write")
+            allowed, features = (WRITE_METHODS, WRITE_FEATURES) if writes else (READ_METHODS, READ_FEATURES)
+        about["features"] = sorted(features)
+        if self._unix_socket:
+            about["unix_socket"] = str(self._unix_socket)
+        response = handlers.json_response(about)
+        response.headers["Allow"] = ",".join(allowed)
+        return response
+
+    def get(self, request: webob.Request, ticket_id: str) -> webob.Response:
+        """The image, or the part that Range names."""
+        _require(ticket_id)
+        wanted = headers.requested_range(request)
+        ticket = self._authorize(request, ticket_id, "read")
+        backend = ticket.place.open(write=False)
+        try:
+            start, end = _extent(wanted, ticket.terms.size, backend.size())
+            operation = ops.Read(backend, start, end - start, httpd.Body(request.environ).break_off)
+            ticket.start(operation)
+        except BaseException:
+            backend.close()
+            raise
+        response = webob.Response(status=206 if wanted else 200, content_type="application/octet-stream")
+        response.app_iter = _Download(ticket, operation, backend)
+        response.headers["Content-Length"] = str(end - start)
+        response.headers["Content-Disposition"] = _disposition(ticket.terms.filename)
+        if wanted:
+            response.headers["Content-Range"] = f"bytes {start}-{end - 1}/{ticket.terms.size}"
+        return _close_if_asked(request, response)
+
+    def put(self, request: webob.Request, ticket_id: str) -> webob.Response:
+        """The body, to where Content-Range says; durable before the answer unless `flush=n`."""
+        _require(ticket_id)
+        length = handlers.content_length(request)
+        offset = headers.content_range(request, length)
+        flush = headers.flush(request)
+        digest = headers.content_digest(request)
+        ticket = self._authorize(request, ticket_id, "write")
+        _check_end(offset + length, ticket.terms.size)
+        body = httpd.Body(request.environ)
+        with ticket.place.open(write=True) as backend:
+            expected = (hashlib.sha256(), digest) if digest else None
+            write = ops.Write(backend, body, offset, ticket.durability, digest=expected)
+            with ticket.running(write):
+                write.run()
+                if flush:
+                    ops.Flush(backend, ticket.durability).run()
+        return _close_if_asked(request, handlers.empty_response())
+
+    def patch(self, request: webob.Request, ticket_id: str) -> webob.Response:
+        """Zero a range, or flush."""
+        _require(ticket_id)
+        change = _change(handlers.json_body(request))
+        ticket = self._authorize(request, ticket_id, "write")
+        _check_end(change.get("offset", 0) + change.get("size", 0), ticket.terms.size)
+        with ticket.place.open(write=True) as backend:
+            flush = ops.Flush(backend, ticket.durability)
+            if change["op"] == "zero":
+                zero = ops.Zero(backend, change["offset"], change["size"], ticket.durability, punch=ticket.terms.sparse)
+                with ticket.running(zero):
+                    zero.run()
+                    if change["flush"]:
+                        flush.run()
+            else:
+                with ticket.running(flush):
+                    flush.run()
+        return handlers.empty_response()
+
+    def _authorize(self, request: webob.Request, ticket_id: str, op: str) -> Ticket:
+        ticket = self._tickets.authorize(ticket_id, op)
+        # From here on the ticket says how long this connection may be silent.
+        httpd.Body(request.environ).set_timeout(ticket.terms.inactivity_timeout)
+        return ticket
+
+
+class _Download:
+    """The answer's body: whatever ends it, the server calls `close`."""
+
+    def __init__(self, ticket: Ticket, operation: ops.Read, backend: Any):
+        self._ticket = ticket
+        self._operation = operation
+        self._backend = backend
+        self._chunks = iter(operation)
+
+    def __iter__(self) -> "_Download":
+        return self
+
+    def __next__(self) -> memoryview:
+        try:
+            return next(self._chunks)
+        except (errors.DaemonError, errors.Canceled) as error:
+            # The status is on its way already: the client learns from the missing bytes.
+            raise httpd.Abort(str(error)) from error
+
+    def close(self) -> None:
+        self._chunks.close()
+        self._backend.close()
+        self._ticket.finish(self._operation)
+
+
+def _require(ticket_id: str) -> None:
+    if not ticket_id:
+        raise errors.BadRequest("Ticket id is required: /images/ID")
+
+
+def _change(body: dict[str, Any]) -> dict[str, Any]:
+    """A PATCH's command. Raises BadRequest."""
+    op = handlers.field(body, "op", str)
+    if op == "flush":
+        return {"op": op}
+    if op != "zero":
+        raise errors.BadRequest(f"Invalid value for 'op' {op[:100]!r}: must be zero or flush")
+    change = {"op": op, "flush": handlers.field(body, "flush", bool, False)}
+    for name, default in (("size", {}), ("offset", {"default": 0})):
+        change[name] = handlers.field(body, name, int, **default)
+        if change[name] < 0:
+            raise errors.BadRequest(f"Invalid value for {name!r}: must not be negative")
+    return change
+
+
+def _extent(wanted: tuple[int, int | None] | None, size: int, available: int) -> tuple[int, int]:
+    """`(start, end)`, half-open, of the bytes to send. Raises OutOfRange."""
+    limit = min(size, available)
+    if wanted is None:
+        return 0, limit
+    first, last = wanted
+    end = limit if last is None else last + 1
+    _check_end(end, size)
+    _check_end(end, limit)
+    if first >= limit:
+        raise errors.OutOfRange(f"The range begins at {first}, and the image has {limit} bytes", limit)
+    return first, end
+
+
+def _check_end(end: int, size: int) -> None:
+    if end > size:
+        raise errors.OutOfRange(f"The range ends at {end}, and the image has {size} bytes", size)
+
+
+def _disposition(filename: str | None) -> str:
+    # Headers travel as latin-1: this makes the UTF-8 bytes come out as they are, which is what the contract's clients read.
+    return f"attachment; filename={filename.encode().decode('latin-1')}" if filename else "attachment"
+
+
+def _close_if_asked(request: webob.Request, response: webob.Response) -> webob.Response:
+    if headers.close(request):
+        response.headers["Connection"] = "close"
+    return response

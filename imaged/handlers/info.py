@@ -1,0 +1,28 @@
+"""What is known without a ticket: the version (images service), and which host this is (control service)."""
+
+from typing import Any
+
+import webob
+
+from imaged import handlers
+
+
+def routes(context: Any) -> list[tuple[str, object]]:
+    """The control service's."""
+    about = {"version": context.version, "host_id": context.host_id, "started": context.started.isoformat()}
+    return [("/info/?", Info(about))]
+
+
+def public_routes(context: Any) -> list[tuple[str, object]]:
+    """The images service's."""
+    return [("/info/?", Info({"version": context.version}))]
+
+
+class Info:
+    cors = ("GET",)
+
+    def __init__(self, about: dict[str, str]):
+        self._about = about
+
+    def get(self, request: webob.Request) -> webob.Response:
+        return handlers.json_response(self._about)

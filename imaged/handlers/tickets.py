@@ -1,0 +1,51 @@
+"""/tickets/ID on the control service: authorise, look, extend, revoke."""
+
+from typing import Any
+
+import webob
+
+from imaged import errors, handlers
+from imaged import tickets as tickets_
+
+
+def routes(context: Any) -> list[tuple[str, object]]:
+    return [(r"/tickets/([^/]*)", Tickets(context.tickets))]
+
+
+class Tickets:
+    """Errors are lines of text, as this resource's clients know them."""
+
+    render_error = staticmethod(handlers.text_error)
+
+    def __init__(self, tickets: tickets_.Tickets):
+        self._tickets = tickets
+
+    def put(self, request: webob.Request, ticket_id: str) -> webob.Response:
+        # The id in the body is what counts; the one in the path must be there.
+        _require(ticket_id)
+        self._tickets.put(handlers.json_body(request))
+        return handlers.empty_response()
+
+    def get(self, request: webob.Request, ticket_id: str) -> webob.Response:
+        _require(ticket_id)
+        return handlers.json_response(self._tickets.get(ticket_id).status())
+
+    def patch(self, request: webob.Request, ticket_id: str) -> webob.Response:
+        _require(ticket_id)
+        timeout = handlers.field(handlers.json_body(request), "timeout", int)
+        if not 0 <= timeout <= tickets_.MAX_SECONDS:
+            raise errors.BadRequest(f"Invalid value for 'timeout': must be from 0 to {tickets_.MAX_SECONDS} seconds")
+        self._tickets.get(ticket_id).extend(timeout)
+        return handlers.empty_response()
+
+    def delete(self, request: webob.Request, ticket_id: str) -> webob.Response:
+        if ticket_id:
+            self._tickets.remove(ticket_id)
+        else:
+            self._tickets.clear()
+        return handlers.empty_response(204)
+
+
+def _require(ticket_id: str) -> None:
+    if not ticket_id:
+        raise errors.BadRequest("Ticket id is required: /tickets/ID")

@@ -1,0 +1,157 @@
+"""What can be done to an image: operations that run, report what they have done, and can be cancelled from another thread.
+
+An operation moves bytes between a connection and a backend. Whether it may, and what its progress means, is the ticket's affair.
+"""
+
+import contextlib
+import hmac
+from collections.abc import Callable, Generator, Iterator
+from typing import Any
+
+from imaged import buffers, errors, httpd
+from imaged.journal import Durability
+
+#: Bytes zeroed between two looks at `canceled`.
+ZERO_STEP = 128 << 20
+
+
+class Operation:
+    """Base: bytes [offset, offset + done) have been dealt with."""
+
+    def __init__(self, offset: int = 0):
+        self.offset = offset
+        self.done = 0
+        self.canceled = False
+
+    @property
+    def progress(self) -> tuple[int, int]:
+        """The range that counts as transferred."""
+        return self.offset, self.offset + self.done
+
+    def cancel(self) -> None:
+        """From any thread: the operation ends soon, also when its peer is silent."""
+        self.canceled = True
+
+    def _check(self) -> None:
+        if self.canceled:
+            raise errors.Canceled()
+
+
+class Write(Operation):
+    """The request's body into the image from `offset` on. `digest` is (a hash object, the value it must come to), or None."""
+
+    def __init__(self, backend: Any, body: httpd.Body, offset: int, durability: Durability, *, digest: tuple[Any, bytes] | None = None):
+        super().__init__(offset)
+        self._backend = backend
+        self._body = body
+        self._durability = durability
+        self._digest = digest
+
+    def cancel(self) -> None:
+        super().cancel()
+        self._body.interrupt()
+
+    def run(self) -> None:
+        """Raises ShortBody, Stalled, DigestMismatch, NoSpace, Canceled. What was written until then stays written."""
+        with _journal():
+            writing = self._durability.begin(self.offset, self.offset + self._body.length)
+        # With a digest to come, nothing is known to be good before all of it is.
+        whole = self.offset
+        try:
+            self._copy()
+            self._verify()
+            whole = self.offset + self.done
+        except httpd.ShortBody as error:
+            if not self._digest:
+                whole = self.offset + self.done
+            self._check()
+            raise errors.ShortBody(error.expected, error.received) from error
+        except httpd.Stalled as error:
+            self._check()
+            raise errors.Stalled() from error
+        finally:
+            self._durability.finish(writing, whole)
+
+    def _copy(self) -> None:
+        with buffers.borrow() as buffer:
+            while count := self._body.readinto(buffer):
+                self._check()
+                self._backend.write(buffer[:count], self.offset + self.done)
+                if self._digest:
+                    self._digest[0].update(buffer[:count])
+                self.done += count
+
+    def _verify(self) -> None:
+        if self._digest and not hmac.compare_digest(self._digest[0].digest(), self._digest[1]):
+            self.done = 0
+            raise errors.DigestMismatch("The data does not match its Content-Digest: send it again")
+
+
+class Read(Operation):
+    """The image's bytes from `offset` on, as an iterable of buffers; each is valid until the next is asked for."""
+
+    def __init__(self, backend: Any, offset: int, count: int, interrupt: Callable[[], None]):
+        super().__init__(offset)
+        self._backend = backend
+        self._count = count
+        self._interrupt = interrupt
+
+    def cancel(self) -> None:
+        super().cancel()
+        self._interrupt()
+
+    def __iter__(self) -> Generator[memoryview, None, None]:
+        with buffers.borrow() as buffer:
+            while self.done < self._count:
+                self._check()
+                count = self._backend.readinto(buffer[: self._count - self.done], self.offset + self.done)
+                if not count:
+                    raise errors.Internal("The image became shorter while it was read")
+                yield buffer[:count]
+                self.done += count
+
+
+class Zero(Operation):
+    """Zeros from `offset` on: a hole if `punch`, else allocated."""
+
+    def __init__(self, backend: Any, offset: int, count: int, durability: Durability, *, punch: bool):
+        super().__init__(offset)
+        self._backend = backend
+        self._count = count
+        self._durability = durability
+        self._punch = punch
+
+    def run(self) -> None:
+        """Raises NoSpace, Canceled."""
+        with _journal():
+            writing = self._durability.begin(self.offset, self.offset + self._count)
+        try:
+            while self.done < self._count:
+                self._check()
+                step = min(ZERO_STEP, self._count - self.done)
+                self._backend.zero(self.offset + self.done, step, self._punch)
+                self.done += step
+        finally:
+            self._durability.finish(writing, self.offset + self.done)
+
+
+class Flush(Operation):
+    """Everything that was written before is durable when it returns."""
+
+    def __init__(self, backend: Any, durability: Durability):
+        super().__init__()
+        self._backend = backend
+        self._durability = durability
+
+    def run(self) -> None:
+        """Raises NoSpace, Internal: then nothing more counts as durable than before."""
+        with _journal():
+            self._durability.flush(self._backend.flush)
+
+
+@contextlib.contextmanager
+def _journal() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise errors.storage(error) from error

@@ -1,0 +1,112 @@
+"""The two services as WSGI applications: which resource answers where, and how an error becomes an answer."""
+
+import datetime
+import importlib.metadata
+import logging
+import re
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import webob
+
+from imaged import errors, handlers
+from imaged.handlers import domains, images, info, jobs, tickets, volumes
+from imaged.tickets import Tickets
+from imaged.volumes.domains import Domains
+from imaged.volumes.jobs import Jobs
+from imaged.volumes.volumes import Volumes
+
+log = logging.getLogger(__name__)
+
+METHODS = ("GET", "PUT", "PATCH", "POST", "DELETE", "OPTIONS", "HEAD")
+CORS_MAX_AGE = "86400"
+
+
+class Context:
+    """What the handlers share: one for a process, used by both services."""
+
+    def __init__(self, roots: Sequence[Path], *, host_id: str = "", unix_socket: Path | str | None = None, tickets: Tickets | None = None):
+        """`roots` are the directories that images and domains may lie under; `unix_socket` is told to clients of the same host."""
+        self.version = importlib.metadata.version("image-appliance")
+        self.host_id = host_id
+        self.started = datetime.datetime.now(datetime.UTC)
+        self.unix_socket = unix_socket
+        self.tickets = tickets or Tickets(roots)
+        self.domains = Domains(roots)
+        self.volumes = Volumes(self.domains)
+        self.jobs = Jobs()
+
+    def close(self) -> None:
+        """Ends the jobs."""
+        self.jobs.close()
+
+
+def images_app(context: Context) -> "App":
+    """The images service: the ticket's id in the URL is the credential."""
+    return App([*images.routes(context), *info.public_routes(context)], handlers.text_error)
+
+
+def control_app(context: Context) -> "App":
+    """The control service: whoever reaches it is the administrator."""
+    rooms = (tickets, domains, volumes, jobs, info)
+    return App([route for room in rooms for route in room.routes(context)], handlers.json_error)
+
+
+class App:
+    """Finds the handler whose pattern is the whole path, calls the method of the request's name, and renders what it raises."""
+
+    def __init__(
+        self, routes: Iterable[tuple[str | re.Pattern[str], object]], render_error: Callable[[errors.DaemonError], webob.Response]
+    ):
+        self._routes = [(re.compile(pattern), handler) for pattern, handler in routes]
+        self._render_error = render_error
+
+    def __call__(self, environ: dict, start_response: Callable) -> Any:
+        request = webob.Request(environ)
+        handler: object = None
+        try:
+            handler, arguments = self._find(environ["PATH_INFO"])
+            response = _method(handler, request.method)(request, *arguments)
+        except errors.DaemonError as error:
+            response = self._render(handler, error)
+        except Exception:
+            log.exception("%s failed", type(handler).__name__)
+            response = self._render(handler, errors.Internal())
+        _allow_origin(handler, request, response)
+        return response(environ, start_response)
+
+    def _find(self, path: str) -> tuple[object, tuple[str, ...]]:
+        try:
+            path = path.encode("latin-1").decode()
+        except UnicodeDecodeError:
+            raise errors.BadRequest("The path is not valid UTF-8") from None
+        for pattern, handler in self._routes:
+            match = pattern.fullmatch(path)
+            if match:
+                return handler, match.groups()
+        raise errors.NotFound("No such resource")
+
+    def _render(self, handler: object, error: errors.DaemonError) -> webob.Response:
+        return getattr(handler, "render_error", self._render_error)(error)
+
+
+def _method(handler: object, name: str) -> Callable[..., webob.Response]:
+    method = getattr(handler, name.lower(), None) if name in METHODS else None
+    if method is None:
+        raise errors.MethodNotAllowed(name[:32], ",".join(known for known in METHODS if hasattr(handler, known.lower())))
+    return method
+
+
+def _allow_origin(handler: object, request: webob.Request, response: webob.Response) -> None:
+    """Pages of other origins may use the images service: a page that knows a ticket's id may do what the ticket lets, as anybody may."""
+    if request.method not in getattr(handler, "cors", ()):
+        return
+    asked = {
+        "Origin": ("Access-Control-Allow-Origin", "*"),
+        "Access-Control-Request-Headers": ("Access-Control-Allow-Headers", "*"),
+        "Access-Control-Request-Method": ("Access-Control-Allow-Methods", "OPTIONS,GET,PUT" if request.method == "OPTIONS" else "*"),
+    }
+    answers = [answer for question, answer in asked.items() if question in request.headers]
+    if answers:
+        response.headers.update([*answers, ("Access-Control-Max-Age", CORS_MAX_AGE)])
