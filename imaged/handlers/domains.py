@@ -1,11 +1,13 @@
 """/domains, /domains/ID: the storage domains of this host."""
 
+import contextlib
 import re
 from typing import Any
 
 import webob
 
 from imaged import handlers
+from imaged.volumes import errors
 from imaged.volumes.domains import Domain
 from imaged.volumes.volumes import Volumes
 
@@ -23,7 +25,12 @@ class All:
         self._volumes = volumes
 
     def get(self, request: webob.Request) -> webob.Response:
-        return handlers.json_response({"domains": [describe(domain, self._volumes) for domain in self._domains.all()]})
+        found = []
+        for domain in self._domains.all():
+            # One that goes while we look is no reason not to show the others.
+            with contextlib.suppress(errors.NoDomain):
+                found.append(describe(domain, self._volumes))
+        return handlers.json_response({"domains": found})
 
 
 class One:

@@ -40,7 +40,7 @@ def verify(job: Job, file: int, *, format: str, sha256: str | None, max_virtual_
 
 
 def digest(file: int, size: int, advance: Callable[[int], None]) -> str:
-    """SHA-256 (hex) of the open file of `size` bytes; `advance` is told how many are behind. Raises Conflict when the file shrinks."""
+    """SHA-256 (hex) of the open file of `size` bytes; `advance` is told how many are behind. Raises Conflict when that changes."""
     sha256 = hashlib.sha256()
     view = memoryview(bytearray(READ_SIZE))
     offset, data = 0, -1
@@ -55,10 +55,13 @@ def digest(file: int, size: int, advance: Callable[[int], None]) -> str:
             end = min(offset + READ_SIZE, _end_of_data(file, offset, size))
             count = os.preadv(file, [view[: end - offset]], offset)
             if count == 0:
-                raise daemon_errors.Conflict("The volume became shorter while it was verified")
+                break
             sha256.update(view[:count])
             data = -1
         offset += count
+    # Asked of the file: what was cut off looks like a hole, too.
+    if os.fstat(file).st_size != size:
+        raise daemon_errors.Conflict("The volume changed its size while it was verified")
     advance(size)
     return sha256.hexdigest()
 

@@ -1,0 +1,202 @@
+"""The daemon as a process: puts the rooms together, opens its addresses, watches itself, and stops in bounded time."""
+
+import contextlib
+import importlib.metadata
+import logging
+import os
+import resource
+import select
+import signal
+import ssl
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from imaged import config, locks, services, systemd
+from imaged.httpd import tls
+from imaged.httpd.server import Server
+
+log = logging.getLogger("imaged")
+
+#: Threads of a control service: its requests are short, and its clients few.
+CONTROL_THREADS = 32
+#: Seconds that running requests have to end before they are broken off ...
+STOP_TIMEOUT = 2.0
+# ... and seconds after which the process ends whatever hangs: less than what systemd waits, and no byte that was acknowledged is lost.
+GIVE_UP = 15.0
+
+
+class CannotStart(Exception):
+    """Why the daemon cannot start, for the person who started it."""
+
+
+def version() -> str:
+    try:
+        return importlib.metadata.version("image-appliance")
+    except importlib.metadata.PackageNotFoundError:
+        return "unknown"  # run from a source tree that was never installed
+
+
+class Daemon:
+    """One process's worth of daemon, from its settings to its end."""
+
+    def __init__(self, settings: config.Config):
+        self._settings = settings
+        self._servers: list[Server] = []
+        self._threads: list[threading.Thread] = []
+
+    def run(self) -> None:
+        """Serves until a signal, the end of standard input (supervised) or of a service. Raises CannotStart, SystemExit(1)."""
+        if self._settings.supervised and sys.stdin is None:
+            raise CannotStart("supervised, but standard input is closed: there is nobody whose end could be noticed")
+        os.umask(0o077)
+        _start_log(self._settings.log_level)
+        _raise_file_limit()
+        with _wakeups() as wakeups, contextlib.ExitStack() as stack:
+            self._lock_sockets(stack)
+            context = services.Context(self._settings.root, host_id=self._settings.host_id, unix_socket=self._settings.local_socket)
+            stack.callback(context.close)
+            stack.callback(self._stop)
+            self._open(context)
+            systemd.notify("READY=1")
+            log.info("ready: %s", ", ".join(_name(server.bind_addr) for server in self._servers))
+            healthy = self._watch(wakeups)
+            systemd.notify("STOPPING=1")
+            log.info("stopping")
+            _give_up_after(GIVE_UP)
+        log.info("stopped")
+        if not healthy:
+            sys.exit(1)
+
+    def _lock_sockets(self, stack: contextlib.ExitStack) -> None:
+        for path in (self._settings.control_socket, self._settings.local_socket):
+            if path is None:
+                continue
+            try:
+                path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+                descriptor = locks.acquire(path)
+            except locks.Held as held:
+                raise CannotStart(str(held)) from None
+            except OSError as error:
+                raise CannotStart(f"Socket {path} cannot be made: {error.filename}: {error.strerror}") from None
+            stack.callback(os.close, descriptor)
+
+    def _open(self, context: services.Context) -> None:
+        settings = self._settings
+        images, control = services.images_app(context), services.control_app(context)
+        if settings.control_socket:
+            self._launch(str(settings.control_socket), control, CONTROL_THREADS)
+        if settings.local_socket:
+            self._launch(str(settings.local_socket), images, settings.threads)
+        if settings.control_listen:
+            self._launch(settings.control_listen, control, CONTROL_THREADS, self._tls(settings.tls_ca))
+        if settings.listen:
+            self._launch(settings.listen, images, settings.threads, None if settings.no_tls else self._tls())
+
+    def _tls(self, client_ca: Path | None = None) -> ssl.SSLContext:
+        settings = self._settings
+        try:
+            return tls.server_context(str(settings.tls_cert), str(settings.tls_key), str(client_ca) if client_ca else None)
+        except OSError as error:
+            paths = ", ".join(str(path) for path in (settings.tls_cert, settings.tls_key, client_ca) if path)
+            reason = error.reason if isinstance(error, ssl.SSLError) and error.reason else error
+            raise CannotStart(f"TLS cannot be set up with {paths}: {reason}") from None
+
+    def _launch(self, bind: tuple[str, int] | str, app: Callable, threads: int, context: ssl.SSLContext | None = None) -> None:
+        server = Server(bind, app, threads=threads, tls=context, shutdown_timeout=STOP_TIMEOUT)
+        try:
+            self._threads.append(server.launch())
+        except OSError as error:
+            raise CannotStart(f"Cannot listen on {_name(bind)}: {_reason(error)}") from None
+        self._servers.append(server)
+
+    def _watch(self, wakeups: int) -> bool:
+        """Waits for the reason to stop, with signs of life to systemd. False: a service died by itself."""
+        watched = [wakeups]
+        if self._settings.supervised:
+            watched.append(sys.stdin.fileno())
+        interval = systemd.watchdog_interval()
+        while True:
+            readable, _, _ = select.select(watched, [], [], min(interval or 1.0, 1.0))
+            if wakeups in readable:
+                return True
+            # What the parent says is of no interest, only that it is there.
+            if readable and not os.read(readable[0], 4096):
+                log.info("the supervising process is gone")
+                return True
+            if not all(thread.is_alive() for thread in self._threads):
+                log.critical("a service ended by itself")
+                return False
+            if interval:
+                systemd.notify("WATCHDOG=1")
+
+    def _stop(self) -> None:
+        """All services at once: each may take its time."""
+        stopping = [threading.Thread(target=server.stop) for server in self._servers]
+        for thread in stopping:
+            thread.start()
+        for thread in stopping:
+            thread.join()
+
+
+@contextlib.contextmanager
+def _wakeups() -> Iterator[int]:
+    """A descriptor that becomes readable when somebody asks us, by SIGTERM or SIGINT, to stop.
+
+    A pipe, because a handler may interrupt the main thread anywhere: setting an Event there can deadlock.
+    """
+    reader, writer = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+
+    def wake(number: int, frame: object) -> None:
+        with contextlib.suppress(BlockingIOError):
+            os.write(writer, b"\0")
+
+    before = {number: signal.signal(number, wake) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield reader
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        os.close(reader)
+        os.close(writer)
+
+
+def _give_up_after(seconds: float) -> None:
+    """A read from a dead disk cannot be broken off, but left."""
+
+    def leave() -> None:
+        log.error("something still hangs after %.0f s: leaving it", seconds)
+        os._exit(0)
+
+    timer = threading.Timer(seconds, leave)
+    timer.daemon = True
+    timer.start()
+
+
+def _start_log(level: str) -> None:
+    logging.basicConfig(stream=sys.stderr, level=level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s", force=True)
+
+
+def _raise_file_limit() -> None:
+    """Each connection takes a descriptor or two; the usual soft limit of 1024 is there for programs that use select()."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with contextlib.suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def _name(bind: tuple[str, int] | str) -> str:
+    """An address as a person writes it."""
+    if isinstance(bind, str):
+        return bind
+    host, port = bind[:2]
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def _reason(error: OSError) -> str:
+    text = error.strerror or str(error)
+    if "Address already in use" in text:
+        return "another program listens there already: stop it, or choose another port"
+    if "Permission denied" in text:
+        return "not allowed: ports below 1024 and other users' directories need privileges"
+    return text
