@@ -1,0 +1,12 @@
+"""/domains: the storage domains."""
+
+from appliance.admin import views
+from appliance.web.api.calls import Call
+
+
+def index(call: Call) -> dict:
+    return {"items": call.admin.domains.all(), "next": None}
+
+
+def show(call: Call) -> views.Domain:
+    return call.admin.domains.get(call.id)

@@ -1,0 +1,35 @@
+"""/images: what was uploaded."""
+
+from appliance.admin import views
+from appliance.web import answers
+from appliance.web.api.calls import Call
+
+
+def index(call: Call) -> views.Page:
+    return call.admin.images.page(domain=call.query.domain, limit=call.query.limit, after=call.query.after)
+
+
+def show(call: Call) -> views.Image:
+    return call.admin.images.get(call.id)
+
+
+def delete(call: Call) -> None:
+    call.admin.images.delete(call.user, call.id)
+
+
+def ticket(call: Call) -> views.Ticket:
+    return call.admin.images.ticket(call.user, call.id)
+
+
+def data(call: Call) -> answers.Answer:
+    opened = call.admin.images.open(call.user, call.id)
+    return call.downloads.answer(
+        call.request.environ,
+        user=call.user.name,
+        host=opened.host,
+        ticket=opened.ticket,
+        size=opened.size,
+        name=opened.name,
+        content_type="application/octet-stream",
+        sha256=opened.sha256 or "",
+    )

@@ -1,0 +1,287 @@
+"""The API's shapes, as pydantic models: requests are checked against them, answers made with them, the OpenAPI document generated.
+
+Requests are strict (a number is not a text, an unknown field is refused by name). Sizes and offsets are bytes; a range is
+`[start, end)`; times are UTC.
+"""
+
+import datetime
+from typing import Annotated, Literal
+
+import pydantic
+from pydantic import ConfigDict, Field
+
+#: 64-bit everywhere; below that the limits are the configuration's.
+LARGEST = (1 << 63) - 1
+
+Bytes = Annotated[int, Field(ge=0, le=LARGEST)]
+Sha256 = Annotated[str, Field(pattern="^[0-9a-fA-F]{64}$", description="SHA-256 in hexadecimal.")]
+Range = Annotated[list[Bytes], Field(min_length=2, max_length=2, description="[start, end), in bytes.")]
+Phase = Literal[
+    "initializing",
+    "transferring",
+    "resuming",
+    "paused_user",
+    "paused_system",
+    "cancelled_user",
+    "cancelled_system",
+    "finalizing_success",
+    "finalizing_failure",
+    "finalizing_cleanup",
+    "finished_success",
+    "finished_failure",
+    "finished_cleanup",
+]
+Format = Literal["raw", "qcow2", "iso"]
+
+
+class Request(pydantic.BaseModel):
+    """What a client sends as JSON."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class View(pydantic.BaseModel):
+    """What a client gets: made from the frozen views of `admin` by their attributes."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+
+def _digits(text: object) -> object:
+    """Query parameters are texts: only plain digits are numbers (pydantic alone would take " 5", "5.0" and "1_0")."""
+    if isinstance(text, str) and not (text.isascii() and text.isdigit() and len(text) < 20):
+        raise ValueError("it must be a whole number")
+    return text
+
+
+class Query(pydantic.BaseModel):
+    """A query string."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class NoQuery(Query):
+    """A route without parameters."""
+
+
+class Page(Query):
+    """A page of a list."""
+
+    limit: Annotated[int, pydantic.BeforeValidator(_digits, json_schema_input_type=int), Field(ge=1, le=200)] = 50
+    after: Annotated[str, Field(pattern="^[A-Za-z0-9_=.:-]{1,200}$", description="`next` of the page before.")] | None = None
+
+
+Id = Annotated[str, Field(pattern="^[A-Za-z0-9-]{1,64}$")]
+
+
+class ImagesQuery(Page):
+    domain: Annotated[Id, Field(description="Only images of this storage domain (its id).")] | None = None
+
+
+class TransfersQuery(Page):
+    state: Literal["running", "unfinished", "finished"] | None = None
+
+
+class EventsQuery(Page):
+    transfer: Id | None = None
+    image: Id | None = None
+
+
+class Problem(View):
+    """Every error."""
+
+    type: Annotated[str, Field(description="A URN that ends in the code.")]
+    title: str
+    status: int
+    detail: Annotated[str, Field(description="What happened and why, for a person.")]
+    hint: Annotated[str, Field(description="What to do about it.")]
+    code: Annotated[str, Field(description="Stable, for programs; docs/errors.md lists them.")]
+    id: Annotated[str, Field(description="This occurrence: the log tells more under it.")]
+    details: dict
+
+
+class Me(View):
+    name: str
+    role: Literal["admin", "uploader", "viewer"]
+    csrf_token: Annotated[str, Field(description="For X-CSRF-Token; empty when asked with an API token, which needs none.")]
+
+
+class Named(View):
+    id: str
+    name: str
+
+
+class Domain(View):
+    id: str
+    name: str
+    kind: Literal["data", "iso"]
+    host: Named
+    path: str
+    capacity: Bytes
+    free: Bytes
+    reserved: Annotated[int, Field(ge=0, description="Promised to uploads that run, bytes.")]
+    available: Annotated[int, Field(ge=0, description="Free less reserved, bytes.")]
+    images: int
+    status: Literal["active", "unreachable"]
+
+
+class Domains(View):
+    items: list[Domain]
+    next: str | None
+
+
+class Host(View):
+    id: str
+    name: str
+    address: str
+    status: Literal["up", "down"]
+    reason: str | None
+    domains: list[str]
+
+
+class Hosts(View):
+    items: list[Host]
+    next: str | None
+
+
+class Image(View):
+    id: str
+    name: str
+    size: Bytes
+    virtual_size: int | None
+    format: Format
+    content_type: str
+    status: Literal["locked", "ok", "illegal"]
+    reason: str | None
+    sha256: str | None
+    domain: Named
+    owner: str
+    path: str | None
+    bootable: bool | None
+    label: str | None
+    created_at: datetime.datetime
+    completed_at: datetime.datetime | None
+    transfer_id: str | None
+
+
+class Images(View):
+    items: list[Image]
+    next: str | None
+
+
+class Ticket(View):
+    ticket: Annotated[str, Field(description="A signed ticket: `Authorization: Bearer` it to POST /sessions, or to the url itself.")]
+    url: Annotated[str, Field(description="Where the bytes go: /images/ID on this server.")]
+    expires_at: datetime.datetime
+    size: Bytes
+
+
+class Verify(View):
+    step: str
+    done: int
+    total: int
+
+
+class Transfer(View):
+    id: str
+    image_id: str | None
+    name: str
+    direction: Literal["upload", "download"]
+    phase: Phase
+    reason: str | None
+    reason_code: str | None
+    size: Bytes
+    format: Format
+    content_type: str
+    domain: Named
+    host: Named
+    owner: str
+    client: Literal["browser", "api"]
+    durable: Annotated[list[Range], Field(description="What would survive a power cut: never needs to be sent again.")]
+    durable_bytes: Bytes
+    transferred_bytes: Bytes
+    verify: Verify | None
+    expected_sha256: str | None
+    sha256: str | None
+    modified: Annotated[float | None, Field(description="When the uploading browser's file was changed last, seconds since 1970.")]
+    actions: list[Literal["pause", "resume", "cancel", "finalize"]]
+    created_at: datetime.datetime
+    updated_at: datetime.datetime
+    expires_at: datetime.datetime | None
+
+
+class Transfers(View):
+    items: list[Transfer]
+    next: str | None
+
+
+class Heartbeat(View):
+    phase: Phase
+    reason: str | None
+    durable: list[Range]
+    durable_bytes: Bytes
+
+
+class Pieces(View):
+    pieces: list[Range]
+
+
+class Check(View):
+    ok: bool
+    available: Annotated[int, Field(ge=0, description="What the domain can take, bytes.")]
+
+
+class Event(View):
+    id: int
+    time: datetime.datetime
+    severity: str
+    code: str
+    message: str
+    user: str | None
+    transfer_id: str | None
+    image_id: str | None
+    image_name: str | None
+
+
+class Events(View):
+    items: list[Event]
+    next: str | None
+
+
+class Piece(Request):
+    """A part of a file, and what it hashes to."""
+
+    start: Bytes
+    end: Bytes
+    sha256: Sha256
+
+
+class Fingerprint(Request):
+    """By which a file is known again when an upload is resumed."""
+
+    modified: Annotated[float, Field(description="Seconds since 1970.", ge=-1e12, le=1e12)] | None = None
+    pieces: Annotated[list[Piece], Field(max_length=64)] = []
+
+
+class NewTransfer(Request):
+    """An upload to be."""
+
+    name: Annotated[str, Field(description="What a person calls the image: data, never a path.")]
+    size: Annotated[int, Field(le=LARGEST, description="Of the file, bytes; above 0.")]
+    format: Format
+    domain: Annotated[str, Field(description="Storage domain: id or name.", max_length=255)]
+    allocation: Literal["sparse", "preallocated"] = "sparse"
+    sha256: Annotated[Sha256 | None, Field(description="What the file must hash to.")] = None
+    fingerprint: Fingerprint | None = None
+    client: Literal["browser", "api"] = "api"
+
+
+class Resume(Request):
+    """Proof that it is the same file: from browsers, whose user has picked it again."""
+
+    size: Bytes
+    modified: Annotated[float, Field(ge=-1e12, le=1e12)] | None = None
+    pieces: Annotated[list[Piece], Field(max_length=64)] = []
+
+
+class Nothing(Request):
+    """No body, or an empty object."""

@@ -1,0 +1,219 @@
+"""The native API as one table: what is dispatched, described by OpenAPI, and checked against docs/api.md."""
+
+import dataclasses
+import re
+from collections.abc import Callable
+
+from appliance import errors
+from appliance.web import answers
+from appliance.web.api import domains, events, hosts, images, me, models, transfers
+
+PREFIX = "/api/v1"
+
+#: Roles that may ask at all; whose transfer it is, `admin` decides.
+ANYONE = ("admin", "uploader", "viewer")
+UPLOADERS = ("admin", "uploader")
+
+#: What a path parameter looks like; anything else is 404 without a look into the database.
+PARAMETER = "[A-Za-z0-9-]{1,64}"
+
+SAFE = ("GET", "HEAD")
+
+
+@dataclasses.dataclass(frozen=True)
+class Route:
+    """One method of one path. `answer` is the model of the JSON that it gives (None: no body, or bytes), with `status`.
+
+    `body` is the model of its JSON body, which may be left out when `body_optional`; `refusals` are the errors that it may meet beside
+    the ones that every request may.
+    """
+
+    method: str
+    path: str
+    handler: Callable
+    summary: str
+    answer: type[models.View] | None
+    status: int = 200
+    roles: tuple[str, ...] = ANYONE
+    query: type[models.Query] = models.NoQuery
+    body: type[models.Request] = models.Nothing
+    body_optional: bool = False
+    refusals: tuple[type[errors.ApplianceError], ...] = ()
+    streams: bool = False
+
+    @property
+    def pattern(self) -> re.Pattern[str]:
+        return re.compile(re.sub(r"\\\{(\w+)\\\}", rf"(?P<\1>{PARAMETER})", re.escape(self.path)), re.ASCII)
+
+    @property
+    def parameters(self) -> list[str]:
+        return re.findall(r"\{(\w+)\}", self.path)
+
+    @property
+    def wants_body(self) -> bool:
+        return self.body is not models.Nothing
+
+    @property
+    def possible(self) -> list[type[errors.ApplianceError]]:
+        """Every error that the route may answer with."""
+        found = [*ALWAYS, *self.refusals]
+        if self.parameters:
+            found.append(errors.NotFound)
+        if self.method not in SAFE:
+            found += [errors.BadCsrf, errors.LengthRequired, errors.TooLarge, errors.UnsupportedType]
+        if set(self.roles) != set(ANYONE):
+            found.append(errors.Forbidden)
+        return found
+
+
+#: A busy or broken appliance, a visitor who is not logged in, a request that is none.
+ALWAYS = (errors.NotLoggedIn, errors.BadRequest, errors.Invalid, errors.Internal)
+
+HOST = (errors.HostDown, errors.HostRefused)
+START = (errors.BadName, errors.NameTaken, errors.NoSpace, errors.WrongDomain, errors.NotFound, *HOST)
+ACT = (errors.Forbidden, errors.NotAllowed, *HOST)
+
+ROUTES: tuple[Route, ...] = (
+    Route("GET", "/me", me.show, "Who am I?", models.Me),
+    Route("GET", "/domains", domains.index, "The storage domains, with their space", models.Domains),
+    Route("GET", "/domains/{id}", domains.show, "One storage domain", models.Domain),
+    Route("GET", "/hosts", hosts.index, "The hosts that storage domains lie on", models.Hosts),
+    Route("GET", "/images", images.index, "Images, newest first", models.Images, query=models.ImagesQuery),
+    Route("GET", "/images/{id}", images.show, "One image", models.Image),
+    Route(
+        "DELETE",
+        "/images/{id}",
+        images.delete,
+        "Delete an image and its bytes",
+        None,
+        status=204,
+        roles=UPLOADERS,
+        refusals=(errors.Forbidden, errors.ImageLocked, *HOST),
+    ),
+    Route(
+        "POST",
+        "/images/{id}/ticket",
+        images.ticket,
+        "A signed ticket to read an image's bytes",
+        models.Ticket,
+        refusals=(errors.ImageLocked, errors.ImageIllegal, *HOST),
+    ),
+    Route(
+        "GET",
+        "/images/{id}/data",
+        images.data,
+        "An image's bytes; with Range, a part of them",
+        None,
+        refusals=(errors.ImageLocked, errors.ImageIllegal, errors.OutOfRange, errors.Busy, *HOST),
+        streams=True,
+    ),
+    Route(
+        "HEAD",
+        "/images/{id}/data",
+        images.data,
+        "What GET would answer, without the bytes",
+        None,
+        refusals=(errors.ImageLocked, errors.ImageIllegal, errors.OutOfRange, errors.Busy, *HOST),
+        streams=True,
+    ),
+    Route(
+        "POST",
+        "/transfers/check",
+        transfers.check,
+        "Would this upload be accepted?",
+        models.Check,
+        roles=UPLOADERS,
+        body=models.NewTransfer,
+        refusals=START,
+    ),
+    Route(
+        "POST",
+        "/transfers",
+        transfers.create,
+        "Start an upload",
+        models.Transfer,
+        status=201,
+        roles=UPLOADERS,
+        body=models.NewTransfer,
+        refusals=START,
+    ),
+    Route("GET", "/transfers", transfers.index, "Transfers, newest first", models.Transfers, query=models.TransfersQuery),
+    Route("GET", "/transfers/{id}", transfers.show, "One transfer", models.Transfer),
+    Route(
+        "POST",
+        "/transfers/{id}/ticket",
+        transfers.ticket,
+        "A signed ticket to write the upload's bytes",
+        models.Ticket,
+        roles=UPLOADERS,
+        refusals=ACT,
+    ),
+    Route(
+        "POST",
+        "/transfers/{id}/heartbeat",
+        transfers.heartbeat,
+        "I am still there; what has arrived for good?",
+        models.Heartbeat,
+        roles=UPLOADERS,
+        refusals=ACT,
+    ),
+    Route(
+        "GET",
+        "/transfers/{id}/pieces",
+        transfers.pieces,
+        "Which parts of its file a resuming browser must hash",
+        models.Pieces,
+        roles=UPLOADERS,
+        refusals=ACT,
+    ),
+    Route(
+        "POST",
+        "/transfers/{id}/resume",
+        transfers.resume,
+        "Go on with a paused upload",
+        models.Transfer,
+        roles=UPLOADERS,
+        body=models.Resume,
+        body_optional=True,
+        refusals=(errors.DifferentFile, errors.Unproven, *ACT),
+    ),
+    Route("POST", "/transfers/{id}/pause", transfers.pause, "Pause", models.Transfer, roles=UPLOADERS, refusals=ACT),
+    Route(
+        "POST", "/transfers/{id}/cancel", transfers.cancel, "Give up, and delete what arrived", models.Transfer, roles=UPLOADERS, refusals=ACT
+    ),
+    Route(
+        "POST",
+        "/transfers/{id}/finalize",
+        transfers.finalize,
+        "Everything was sent: verify it",
+        models.Transfer,
+        roles=UPLOADERS,
+        refusals=(errors.Incomplete, *ACT),
+    ),
+    Route("GET", "/events", events.index, "What happened, newest first", models.Events, query=models.EventsQuery),
+)
+
+
+def find(method: str, path: str) -> tuple[Route, dict[str, str]]:
+    """The route for a path below PREFIX, and its parameters. HEAD goes where GET goes. Raises NotFound, MethodNotAllowed."""
+    here = [(route, match) for route in ROUTES if (match := route.pattern.fullmatch(path))]
+    # A literal path is before one with parameters: /transfers/check is not the transfer named "check".
+    fewest = min((len(route.parameters) for route, _ in here), default=0)
+    here = [(route, match) for route, match in here if len(route.parameters) == fewest]
+    if not here:
+        raise errors.NotFound(what="address in the API")
+    methods = {route.method: (route, match) for route, match in here}
+    chosen = methods.get(method) or (methods.get("GET") if method == "HEAD" else None)
+    if chosen is None:
+        allowed = sorted({*methods, *(("HEAD",) if "GET" in methods else ())})
+        raise errors.MethodNotAllowed(method=method, allowed=", ".join(allowed))
+    return chosen[0], chosen[1].groupdict()
+
+
+def render(route: Route, result: object) -> answers.Answer:
+    """What a handler returned, as an answer: through its model, so that the document never promises what is not sent."""
+    if isinstance(result, answers.Answer):
+        return result
+    if route.answer is None:
+        return answers.Answer(route.status)
+    return answers.of_json(route.answer.model_validate(result).model_dump(mode="json"), route.status)
