@@ -5,6 +5,7 @@ import hashlib
 import http.cookies
 import json
 from collections.abc import Iterator
+from typing import Any
 
 import cherrypy
 import webob
@@ -18,13 +19,13 @@ class Answer:
     """A response to be. A body that is an iterator of bytes is streamed; the headers must then have its Content-Length."""
 
     status: int = 200
-    body: bytes | Iterator[bytes] = b""
+    body: bytes | Iterator[bytes | memoryview] = b""
     headers: dict[str, str] = dataclasses.field(default_factory=dict)
     cookie: http.cookies.SimpleCookie | None = None
 
-    def send(self) -> bytes | Iterator[bytes]:
+    def send(self) -> bytes | Iterator[bytes | memoryview]:
         """Writes it into CherryPy's response of this thread; returns the body, as CherryPy wants it from a handler."""
-        response = cherrypy.serving.response
+        response: Any = cherrypy.serving.response
         response.status = self.status
         response.headers.pop("Content-Type", None)
         response.headers.update(self.headers)

@@ -175,8 +175,8 @@ class Pages:
         # The last one is what the proxy itself saw; those before it are the client's own claims.
         return request.headers.get("X-Forwarded-For", peer).rpartition(",")[2].strip()[:64]
 
-    def _render(self, name: str, **values: object) -> str:
-        return self._templates.get_template(name).render(**values)
+    def _render(self, template: str, **values: object) -> str:
+        return self._templates.get_template(template).render(**values)
 
 
 def _parameter(request: webob.Request, name: str) -> str | None:

@@ -82,9 +82,10 @@ def cookie(value: str, lifetime: float | None = None, name: str = COOKIE) -> htt
     """A cookie of ours. `lifetime` is seconds; None: until the browser ends. The name's prefix binds it to this host and to TLS."""
     jar = http.cookies.SimpleCookie()
     jar[name] = value
-    jar[name].update({"path": "/", "secure": True, "httponly": True, "samesite": "Strict"})
+    morsel = jar[name]
+    morsel["path"], morsel["secure"], morsel["httponly"], morsel["samesite"] = "/", True, True, "Strict"
     if lifetime is not None:
-        jar[name]["max-age"] = str(int(lifetime))
+        morsel["max-age"] = str(int(lifetime))
     return jar
 
 

@@ -2,6 +2,8 @@
 
 import pathlib
 import sys
+from collections.abc import Iterator
+from typing import Any
 
 import cherrypy
 import webob
@@ -15,7 +17,7 @@ from appliance.web.api import dispatch, routes
 STATIC = pathlib.Path(__file__).parents[1] / "static"
 
 
-def application(admin: Admin, config: Config, *, csrf_key: bytes, images: downloads.Downloads):
+def application(admin: Admin, config: Config, *, csrf_key: bytes, download: downloads.Downloads):
     """The WSGI application of the pages (`/login`, `/`, …), static files, `/ca.pem` and the API (`/api/v1/…`), with security headers.
 
     `csrf_key` is a secret that outlives restarts (32 bytes or more). /sessions and /images are not in it: see web.images.
@@ -23,7 +25,7 @@ def application(admin: Admin, config: Config, *, csrf_key: bytes, images: downlo
     csrf = security.Csrf(csrf_key)
     static = assets.Assets(STATIC)
     site = Site(
-        dispatch.Api(admin, csrf, images, config.max_json_bytes),
+        dispatch.Api(admin, csrf, download, config.max_json_bytes),
         pages.Pages(
             admin,
             csrf,
@@ -37,13 +39,14 @@ def application(admin: Admin, config: Config, *, csrf_key: bytes, images: downlo
     mounted = cherrypy.Application(None, "", {"/": {"request.dispatch": site}})
     mounted.request_class = Request
     # Neither request lines nor headers belong in a log that nobody asked for: problems.py logs what went wrong.
-    mounted.log.access_log.propagate = False
+    mounted.log.access_log.disabled = True
     return security.guarded(mounted)
 
 
-def _refuse(**_facts: str) -> bytes:
+def _refuse(**_facts: str) -> bytes | Iterator[bytes | memoryview]:
     """CherryPy's error page: for what it refuses before, or breaks at after, our handlers, which never raise."""
-    return problems.answer(sys.exc_info()[1] or RuntimeError("An error page without an error")).send()
+    error = sys.exc_info()[1]
+    return problems.answer(error if isinstance(error, Exception) else RuntimeError("An error page without an error")).send()
 
 
 class Request(_cprequest.Request):
@@ -67,7 +70,7 @@ class Site:
 
     def __call__(self, path: str) -> None:
         """CherryPy's protocol: gives this thread's request its handler and its configuration."""
-        request = cherrypy.serving.request
+        request: Any = cherrypy.serving.request
         request.config = {}
         request.handler = lambda: self.answer(webob.Request(request.wsgi_environ), path).send()
 

@@ -79,7 +79,7 @@ class Appliance:
         self.tokens = {role: self.admin.tokens.add(name) for role, name in NAMES.items()}
         passing, room = relay.Relay(known, live), slots.Slots(32, 8)
         self.application = site.application(
-            self.admin, self.config, csrf_key=secrets.token_bytes(32), images=downloads.Downloads(live, passing, room)
+            self.admin, self.config, csrf_key=secrets.token_bytes(32), download=downloads.Downloads(live, passing, room)
         )
         bytes_in_and_out = images.Images(live, passing, room)
 

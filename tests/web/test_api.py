@@ -4,8 +4,6 @@ import base64
 import hashlib
 import secrets
 
-import pytest
-
 
 def test_me_tells_who_asks(appliance):
     reply = appliance.call("GET", "/me", role="viewer")

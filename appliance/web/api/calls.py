@@ -20,7 +20,7 @@ class Call:
     query: Any
     body: Any
     csrf: security.Csrf
-    downloads: downloads.Downloads
+    download: downloads.Downloads
 
     @property
     def user(self) -> views.User:

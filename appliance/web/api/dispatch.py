@@ -16,10 +16,10 @@ from appliance.web.api.calls import Call
 class Api:
     """`max_json_bytes` caps a request's body; see appliance.config."""
 
-    def __init__(self, admin: Admin, csrf: security.Csrf, images: downloads.Downloads, max_json_bytes: int):
+    def __init__(self, admin: Admin, csrf: security.Csrf, download: downloads.Downloads, max_json_bytes: int):
         self._admin = admin
         self._csrf = csrf
-        self._downloads = images
+        self._download = download
         self._max_json_bytes = max_json_bytes
         self._openapi = json.dumps(openapi.document()).encode()
 
@@ -44,7 +44,7 @@ class Api:
             query=bodies.query(request.query_string, route.query),
             body=_body(request, route, data),
             csrf=self._csrf,
-            downloads=self._downloads,
+            download=self._download,
         )
         answer = routes.render(route, route.handler(call))
         if route.streams:

@@ -22,14 +22,4 @@ def ticket(call: Call) -> views.Ticket:
 
 
 def data(call: Call) -> answers.Answer:
-    opened = call.admin.images.open(call.user, call.id)
-    return call.downloads.answer(
-        call.request.environ,
-        user=call.user.name,
-        host=opened.host,
-        ticket=opened.ticket,
-        size=opened.size,
-        name=opened.name,
-        content_type="application/octet-stream",
-        sha256=opened.sha256 or "",
-    )
+    return call.download(call.admin.images.open(call.user, call.id), call.request)

@@ -56,7 +56,7 @@ class Route:
     @property
     def possible(self) -> list[type[errors.ApplianceError]]:
         """Every error that the route may answer with."""
-        found = [*ALWAYS, *self.refusals]
+        found: list[type[errors.ApplianceError]] = [*ALWAYS, *self.refusals]
         if self.parameters:
             found.append(errors.NotFound)
         if self.method not in SAFE:
@@ -179,7 +179,13 @@ ROUTES: tuple[Route, ...] = (
     ),
     Route("POST", "/transfers/{id}/pause", transfers.pause, "Pause", models.Transfer, roles=UPLOADERS, refusals=ACT),
     Route(
-        "POST", "/transfers/{id}/cancel", transfers.cancel, "Give up, and delete what arrived", models.Transfer, roles=UPLOADERS, refusals=ACT
+        "POST",
+        "/transfers/{id}/cancel",
+        transfers.cancel,
+        "Give up, and delete what arrived",
+        models.Transfer,
+        roles=UPLOADERS,
+        refusals=ACT,
     ),
     Route(
         "POST",

@@ -55,8 +55,8 @@ def finalize(call: Call) -> views.Transfer:
 
 def _wanted(body: models.NewTransfer) -> views.NewTransfer:
     shown = body.fingerprint
-    fields = body.model_dump(exclude={"fingerprint"})
-    return views.NewTransfer(**fields, fingerprint=shown and views.Fingerprint(shown.modified, _pieces(shown.pieces)))
+    fingerprint = views.Fingerprint(shown.modified, _pieces(shown.pieces)) if shown else None
+    return views.NewTransfer(**body.model_dump(exclude={"fingerprint"}), fingerprint=fingerprint)
 
 
 def _pieces(given: list[models.Piece]) -> tuple[views.Piece, ...]:
