@@ -39,7 +39,7 @@ class Images:
         self._relay = passing
         self._slots = room
 
-    def __call__(self, environ: dict, start_response: Callable) -> Iterable[bytes]:
+    def __call__(self, environ: dict, start_response: Callable) -> Iterable[bytes | memoryview]:
         try:
             answer = self._route(environ)
         except errors.ApplianceError as error:

@@ -1,0 +1,246 @@
+"""The process: builds the rooms from a configuration, starts them on a CherryPy bus, and stops them in good order."""
+
+import contextlib
+import logging
+import logging.handlers
+import os
+import pathlib
+import resource
+import socket
+import sys
+import threading
+from collections.abc import Iterator
+
+import cherrypy
+import click
+import sqlalchemy.exc
+from cherrypy.process import plugins, wspbus
+
+from appliance import admin, bootstrap, config, supervisor
+from appliance.transfer import hosts, relay, sessions, slots, tickets
+from appliance.web import downloads, images, server, site
+from imaged.httpd import tls
+
+log = logging.getLogger("appliance")
+
+HOST_NAME = "local"
+FIRST_USER = "admin"
+#: The storage domains of the first run: name and kind.
+DOMAINS = {"data": "data", "iso": "iso"}
+
+#: The log file: bytes of one, and how many old ones are kept.
+LOG_BYTES, LOG_FILES = 16 << 20, 4
+#: Seconds after which a stop that hangs is given up: everything that was acknowledged is on the disks.
+GIVE_UP = 20.0
+
+
+def run(settings: config.Config) -> int:
+    """Runs the appliance until SIGINT or SIGTERM; returns the exit status. A second signal ends it at once.
+
+    Raises errors.ApplianceError and config.BadSetting for what a person has to put right before it can start.
+    """
+    os.umask(0o077)
+    with contextlib.ExitStack() as stack:
+        lock = bootstrap.Lock(settings.state_dir)
+        stack.callback(lock.release)
+        installation = bootstrap.prepare(settings)
+        stack.enter_context(_logging(settings))
+        _raise_file_limit()
+        log.info("Starting on %s", settings.state_dir)
+        rooms = Rooms(settings, installation, stack)
+        bus = wspbus.Bus()
+        stop = stack.enter_context(_signals(bus))
+        rooms.open(bus, stack)
+        bus.start()
+        stack.callback(bus.exit)
+        stack.callback(rooms.sessions.end_all)
+        stack.callback(_give_up_after, GIVE_UP)
+        _announce(settings, installation)
+        os.read(stop, 1)
+        log.info("Stopping")
+    return 0
+
+
+class Rooms:
+    """Everything that one installation consists of, put together from below: transfer, admin, web. Undone by `stack`."""
+
+    def __init__(self, settings: config.Config, installation: bootstrap.Installation, stack: contextlib.ExitStack):
+        self._settings = settings
+        self._installation = installation
+        database = _database(settings)
+        stack.callback(database.close)
+        known = hosts.Hosts()
+        public_key = installation.ticket_key.public_key()
+        signer = tickets.Signer(installation.ticket_key, installation.id, settings.signed_ticket_lifetime)
+        verifier = tickets.Verifier(public_key, installation.id, tickets.now(), settings.clock_skew)
+        self.sessions = sessions.Sessions(verifier)
+        self.relay = relay.Relay(known, self.sessions)
+        self.admin = admin.Admin(settings, database, known, signer, self.sessions)
+
+    def open(self, bus: wspbus.Bus, stack: contextlib.ExitStack) -> None:
+        """Makes the first user, listens, starts the daemon and records it; what serves and watches is left to the start of the bus."""
+        self._make_first_user()
+        for listener in self._listeners(bus):
+            listener.open()
+            listener.subscribe()
+        daemon = self._daemon()
+        stack.callback(daemon.stop)
+        daemon.start()
+        local = self.admin.hosts.ensure(HOST_NAME, daemon.control, daemon.images)
+        for name, kind in DOMAINS.items():
+            self.admin.domains.ensure(name, kind, local, str(self._settings.state_dir / "domains" / name))
+        Watch(bus, self.admin).subscribe()
+
+    def _make_first_user(self) -> None:
+        password, unknown = bootstrap.first_password()
+        if self.admin.users.ensure_admin(FIRST_USER, password) and unknown:
+            # At once: whatever fails later in this start, the next one will not know it any more.
+            click.echo(f"First user:   {FIRST_USER}\nPassword:     {password}   (shown only now; `image-appliance user passwd` changes it)")
+
+    def _listeners(self, bus: wspbus.Bus) -> Iterator[server.Listener]:
+        settings, installation = self._settings, self._installation
+        context = None if settings.http else tls.server_context(str(installation.certificate), str(installation.certificate_key))
+        room = slots.Slots(settings.threads, settings.threads_reserved)
+        pages = site.application(
+            self.admin,
+            settings,
+            csrf_key=installation.csrf_key,
+            download=downloads.Downloads(self.sessions, self.relay, room),
+        )
+        one = server.together(pages, images.Images(self.sessions, self.relay, room))
+        yield self._listener(bus, "port", settings.port, one, context)
+        if settings.images_port:
+            # Threads of its own: whatever comes here, pages and heartbeats keep theirs.
+            own = slots.Slots(settings.threads, settings.threads_reserved)
+            yield self._listener(bus, "images_port", settings.images_port, images.Images(self.sessions, self.relay, own), context)
+
+    def _listener(self, bus, setting, port, app, context) -> server.Listener:
+        settings = self._settings
+        return server.Listener(
+            bus, setting, (settings.host, port), app, threads=settings.threads, timeout=settings.inactivity_timeout, tls=context
+        )
+
+    def _daemon(self) -> supervisor.Supervisor:
+        settings, installation = self._settings, self._installation
+        words = supervisor.arguments(
+            [settings.state_dir / "domains"],
+            (settings.host, settings.daemon_port) if settings.daemon_port else None,
+            installation.certificate,
+            installation.certificate_key,
+            settings.log_level,
+        )
+        return supervisor.Supervisor(supervisor.socket_directory(settings.state_dir), words)
+
+
+class Watch(plugins.SimplePlugin):
+    """The administration's monitor, while the bus runs."""
+
+    def __init__(self, bus: wspbus.Bus, rooms: admin.Admin):
+        super().__init__(bus)
+        self._monitor = rooms.monitor
+
+    def start(self) -> None:
+        self._monitor.start()
+
+    def stop(self) -> None:
+        self._monitor.stop()
+
+
+def _database(settings: config.Config) -> admin.Database:
+    """The migrated database. Raises config.BadSetting."""
+    try:
+        database = admin.Database(settings.database_url)
+        database.migrate()
+    except (sqlalchemy.exc.SQLAlchemyError, ImportError, OSError) as error:
+        # Only the first line, and never the URL: there may be a password in it.
+        reason = str(getattr(error, "orig", None) or type(error).__name__).splitlines()[0]
+        raise config.BadSetting("database_url", "configuration", f"the database cannot be opened: {reason}") from error
+    return database
+
+
+def _announce(settings: config.Config, installation: bootstrap.Installation) -> None:
+    """Tells the person at the console where to go, and how to know that it is the right place."""
+    everywhere = settings.host in ("0.0.0.0", "::")
+    name = (settings.hostnames or (socket.gethostname(),))[0] if everywhere else settings.host
+    scheme = "http" if settings.http else "https"
+    lines = [f"Address:      {scheme}://{f'[{name}]' if ':' in name else name}:{settings.port}/"]
+    if everywhere:
+        lines.append(f"Here:         {scheme}://localhost:{settings.port}/")
+    if not settings.http:
+        lines += [
+            f"Certificate:  SHA-256 {installation.fingerprint}",
+            f"Authority:    SHA-256 {installation.ca_fingerprint}",
+            f"              trust {installation.ca} and no browser warns",
+        ]
+    lines.append("Ctrl-C stops it.")
+    click.echo("\n".join(lines))
+
+
+@contextlib.contextmanager
+def _logging(settings: config.Config) -> Iterator[None]:
+    """Everything into `log/appliance.log` of the state directory, warnings to the console too."""
+    path: pathlib.Path = settings.state_dir / "log" / "appliance.log"
+    file = logging.handlers.RotatingFileHandler(path, maxBytes=LOG_BYTES, backupCount=LOG_FILES, encoding="utf-8")
+    console = logging.StreamHandler(sys.stderr)
+    console.setLevel(logging.WARNING)
+    # CherryPy's own handlers would write to the console what it thinks of requests.
+    cherrypy.log.screen = False
+    root = logging.getLogger()
+    root.setLevel(settings.log_level.upper())
+    for name in ("cherrypy", "alembic"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    for handler in (file, console):
+        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+        root.addHandler(handler)
+    try:
+        yield
+    finally:
+        log.info("Stopped")
+        for handler in (file, console):
+            root.removeHandler(handler)
+            handler.close()
+
+
+@contextlib.contextmanager
+def _signals(bus: wspbus.Bus) -> Iterator[int]:
+    """A descriptor that becomes readable at the first signal that asks to stop; the second one ends the process.
+
+    A pipe, because a handler interrupts the main thread anywhere: setting an Event there can deadlock.
+    """
+    reader, writer = os.pipe2(os.O_CLOEXEC)
+    asked = False
+
+    def stop() -> None:
+        nonlocal asked
+        if asked:
+            # The daemon notices by the end of its standard input.
+            os._exit(1)
+        asked = True
+        os.write(writer, b"\0")
+
+    handler = plugins.SignalHandler(bus)
+    handler.handlers = {"SIGINT": stop, "SIGTERM": stop, "SIGHUP": stop}
+    handler.subscribe()
+    try:
+        yield reader
+    finally:
+        handler.unsubscribe()
+        os.close(reader)
+        os.close(writer)
+
+
+def _give_up_after(seconds: float) -> None:
+    def leave() -> None:
+        log.error("Something still hangs after %.0f s: leaving it", seconds)
+        os._exit(1)
+
+    timer = threading.Timer(seconds, leave)
+    timer.daemon = True
+    timer.start()
+
+
+def _raise_file_limit() -> None:
+    """A moving chunk takes two descriptors; the usual soft limit of 1024 is there for programs that use select()."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with contextlib.suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

@@ -1,0 +1,164 @@
+"""The local `imaged` as a watched child process: started again when it dies, stopped when we stop, gone when we are killed."""
+
+import contextlib
+import hashlib
+import logging
+import os
+import pathlib
+import stat
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Sequence
+
+from appliance import errors, files
+from imaged import client
+
+log = logging.getLogger("imaged")
+
+#: Bytes that fit the address of a unix socket, without its closing NUL.
+MAX_SOCKET_PATH = 107
+#: Seconds from one start to the next, when the daemon dies again and again: doubled each time, up to the second number.
+BACKOFF = (0.1, 10.0)
+#: A daemon that ran this long (seconds) has a clean slate.
+HEALTHY = 30.0
+#: Seconds that it has to say that it is ready; and to stop, before it is killed (which costs no acknowledged byte).
+START_TIMEOUT = 20.0
+STOP_TIMEOUT = 8.0
+
+
+class Supervisor:
+    """One daemon. `arguments` are those of `python -m imaged` beside its sockets' and --supervised, which are ours."""
+
+    def __init__(self, sockets: pathlib.Path, arguments: Sequence[str]):
+        self.control = f"unix:{sockets / 'control'}"
+        self.images = f"unix:{sockets / 'images'}"
+        self._command = [
+            *(sys.executable, "-m", "imaged", "--supervised"),
+            *("--control-socket", str(sockets / "control"), "--local-socket", str(sockets / "images")),
+            *arguments,
+        ]
+        self._stopping = threading.Event()
+        self._lock = threading.Lock()
+        self._process: subprocess.Popen | None = None
+        self._last_words = ""
+        self._thread = threading.Thread(target=self._watch, name="imaged supervisor", daemon=True)
+
+    def start(self) -> None:
+        """Returns when the daemon answers. Raises errors.DaemonFailed."""
+        self._thread.start()
+        control = client.Control(self.control, timeout=2)
+        deadline = time.monotonic() + START_TIMEOUT
+        try:
+            while not self._answers(control):
+                if time.monotonic() > deadline:
+                    self.stop()
+                    raise errors.DaemonFailed(reason=self._last_words or f"it does not answer within {START_TIMEOUT:.0f} s")
+                self._stopping.wait(0.05)
+        finally:
+            control.close()
+
+    def stop(self) -> None:
+        """Ends the daemon: asked first, killed if it does not heed."""
+        self._stopping.set()
+        with self._lock:
+            process = self._process
+        if process is not None:
+            process.terminate()
+            try:
+                process.wait(STOP_TIMEOUT)
+            except subprocess.TimeoutExpired:
+                log.error("imaged does not stop: killed")
+                process.kill()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    @property
+    def pid(self) -> int | None:
+        """The daemon's process id, if it runs."""
+        with self._lock:
+            return self._process.pid if self._process and self._process.poll() is None else None
+
+    def _answers(self, control: client.Control) -> bool:
+        try:
+            control.info()
+        except (client.Unreachable, client.Refused):
+            return False
+        # A daemon that an appliance before us left behind may still be on its way out.
+        return self.pid is not None
+
+    def _watch(self) -> None:
+        delay = BACKOFF[0]
+        while not self._stopping.is_set():
+            started = time.monotonic()
+            self._run()
+            if self._stopping.is_set():
+                return
+            delay = BACKOFF[0] if time.monotonic() - started > HEALTHY else min(delay * 2, BACKOFF[1])
+            log.warning("imaged ended by itself; started again in %.1f s", delay)
+            self._stopping.wait(delay)
+
+    def _run(self) -> None:
+        """One life of the daemon."""
+        with self._lock:
+            if self._stopping.is_set():
+                return
+            # Its own session: Ctrl-C in the terminal is for us, and we stop it in good order.
+            self._process = process = subprocess.Popen(
+                self._command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True
+            )
+        log.info("imaged started as process %d", process.pid)
+        # The end of its standard input would end it too: so it goes when we are killed.
+        assert process.stdin is not None and process.stderr is not None
+        with process.stdin, process.stderr:
+            for line in process.stderr:
+                self._last_words = line.decode("utf-8", "replace").rstrip()
+                log.info("%s", self._last_words)
+        log.info("imaged ended with status %d", process.wait())
+
+
+def arguments(
+    roots: Sequence[pathlib.Path], listen: tuple[str, int] | None, certificate: pathlib.Path, key: pathlib.Path, log_level: str
+) -> list[str]:
+    """The daemon's command line: `roots` that volumes may lie under, `listen` (host, port) for clients that reach the host directly."""
+    words = ["--log-level", log_level]
+    for root in roots:
+        words += ["--root", str(root)]
+    if listen:
+        host, port = listen
+        words += [
+            "--listen",
+            f"[{host}]:{port}" if ":" in host else f"{host}:{port}",
+            "--tls-cert",
+            str(certificate),
+            "--tls-key",
+            str(key),
+        ]
+    return words
+
+
+def socket_directory(state_dir: pathlib.Path) -> pathlib.Path:
+    """Where the daemon's sockets are: `run` of the state directory, or a private directory elsewhere where that path is too long for one.
+
+    The same one at every start: so a daemon that was left behind is found by its lock. Raises errors.BadState.
+    """
+    own = state_dir / "run"
+    # The daemon's lock files have longer names than its sockets, but no such limit.
+    if len(os.fsencode(own / "control")) <= MAX_SOCKET_PATH:
+        return own
+    base = os.environ.get("XDG_RUNTIME_DIR") or tempfile.gettempdir()
+    name = hashlib.sha256(os.fsencode(state_dir)).hexdigest()[:16]
+    elsewhere = pathlib.Path(base) / f"image-appliance-{os.getuid()}-{name}"
+    try:
+        with contextlib.suppress(FileExistsError):
+            elsewhere.mkdir(mode=0o700)
+        found = elsewhere.lstat()
+        # In a directory that everybody may write to, somebody else may have been first.
+        if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid():
+            raise errors.BadState(reason=f"{elsewhere} belongs to somebody else")
+        files.make_private(elsewhere)
+    except OSError as error:
+        raise errors.BadState(reason=f"{elsewhere}: {error.strerror}") from None
+    return elsewhere

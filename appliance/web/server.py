@@ -1,0 +1,102 @@
+"""The listeners: pages, API and bytes on one port, and bytes alone on a second one."""
+
+import errno
+import logging
+import socket
+import ssl
+import threading
+from collections.abc import Callable
+
+from cherrypy.process import plugins, wspbus
+
+from appliance import errors
+from imaged import httpd
+
+log = logging.getLogger(__name__)
+
+#: Paths of the images service, by their first part.
+BYTES = ("sessions", "images", "info")
+
+#: The word for us in the Server header: what runs here, and not which version of it.
+NAME = "image-appliance"
+
+
+def together(site: Callable, images: Callable) -> Callable:
+    """One WSGI application of both: paths of the images service never meet CherryPy's dispatch, everything else is `site`'s."""
+
+    def dispatch(environ: dict, start_response: Callable):
+        first = environ["PATH_INFO"].split("/", 2)[1:2]
+        return (images if first and first[0] in BYTES else site)(environ, start_response)
+
+    return dispatch
+
+
+class Listener(plugins.SimplePlugin):
+    """One address, served while the bus runs. `setting` is the port's setting, for the words of errors.
+
+    It listens from `open` on, before the bus starts: an address that cannot be had is told in a sentence, not by a bus that falls over.
+    """
+
+    def __init__(
+        self,
+        bus: wspbus.Bus,
+        setting: str,
+        address: tuple[str, int],
+        app: Callable,
+        *,
+        threads: int,
+        timeout: float,
+        tls: ssl.SSLContext | None,
+    ):
+        super().__init__(bus)
+        self._setting = setting
+        self._address = address
+        self._server = httpd.Server(address, app, threads=threads, tls=tls, timeout=timeout, name=NAME)
+        self._thread: threading.Thread | None = None
+
+    @property
+    def port(self) -> int:
+        """The real port, once it listens."""
+        return self._server.bind_addr[1]
+
+    def open(self) -> None:
+        """Binds, listens and makes the threads. Raises errors.PortTaken."""
+        host, port = self._address
+        try:
+            _probe(host, port)
+            self._server.prepare()
+        except OSError as error:
+            raise errors.PortTaken(host=host, port=port, reason=_reason(error), setting=self._setting) from None
+
+    def start(self) -> None:
+        """Serves what has connected since `open`."""
+        self._thread = threading.Thread(target=self._server.serve, name=f"listener {self._setting}", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Ends every connection, after a short time for the requests that run."""
+        self._server.stop()
+        if self._thread is not None:
+            self._thread.join()
+            self._thread = None
+
+
+def _probe(host: str, port: int) -> None:
+    """Raises the OSError that binding would meet: cheroot's own has lost its errno."""
+    family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
+    with socket.socket(family, kind, protocol) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        probe.bind(address)
+        # Without this, a port that another program listens on with SO_REUSEADDR would pass.
+        probe.listen()
+
+
+def _reason(error: OSError) -> str:
+    match error.errno:
+        case errno.EADDRINUSE:
+            return "another program listens there"
+        case errno.EACCES:
+            return "this user may not: ports below 1024 need privileges"
+        case errno.EADDRNOTAVAIL | socket.EAI_NONAME:
+            return "this machine has no such address"
+    return error.strerror or str(error)
