@@ -84,21 +84,18 @@ class Live:
 
         Raises errors.HostDown, errors.NoSpace, errors.HostRefused.
         """
-        volume = self._make_volume(transfer)
+        assert transfer.ticket
         with self._hosts.asking(transfer.domain.host) as control:
-            control.put_ticket(
-                {
-                    "uuid": transfer.ticket,
-                    "transfer_id": transfer.id,
-                    "url": volume["url"],
-                    "size": transfer.size,
-                    "ops": ["write"],
-                    "sparse": transfer.allocation == "sparse",
-                    "timeout": math.ceil(self._config.ticket_lifetime),
-                    "inactivity_timeout": math.ceil(self._config.inactivity_timeout),
-                    "journal": True,
-                }
-            )
+            try:
+                volume = control.create_volume(transfer.domain_id, transfer.volume, size=transfer.size, allocation=transfer.allocation)
+                control.put_ticket(self._terms(transfer, volume["url"]))
+            except client.Refused as refused:
+                if refused.code == "no-space":
+                    available = int(refused.details.get("available", 0))
+                    raise admission.no_space(transfer.domain, available, transfer.name, transfer.size) from None
+                raise
+            finally:
+                self._domains.changed(transfer.domain_id)
         self._renewed[transfer.id] = self._clock.steady()
         self.tend(transfer)
 
@@ -153,18 +150,19 @@ class Live:
         for table in (self._beats, self._progress, self._kept, self._renewed, self.verify):
             table.pop(transfer_id, None)
 
-    def _make_volume(self, transfer: models.Transfer) -> dict:
-        try:
-            with self._hosts.asking(transfer.domain.host) as control:
-                try:
-                    return control.create_volume(transfer.domain_id, transfer.volume, size=transfer.size, allocation=transfer.allocation)
-                except client.Refused as refused:
-                    if refused.code == "no-space":
-                        available = int(refused.details.get("available", 0))
-                        raise admission.no_space(transfer.domain, available, transfer.name, transfer.size) from None
-                    raise
-        finally:
-            self._domains.changed(transfer.domain_id)
+    def _terms(self, transfer: models.Transfer, url: str) -> dict:
+        """The host's ticket."""
+        return {
+            "uuid": transfer.ticket,
+            "transfer_id": transfer.id,
+            "url": url,
+            "size": transfer.size,
+            "ops": ["write"],
+            "sparse": transfer.allocation == "sparse",
+            "timeout": math.ceil(self._config.ticket_lifetime),
+            "inactivity_timeout": math.ceil(self._config.inactivity_timeout),
+            "journal": True,
+        }
 
     def _learn(self, transfer: models.Transfer, told: dict) -> None:
         progress = Progress(tuple(ranges.merged(told["durable"])), int(told["transferred"]))

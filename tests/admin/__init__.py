@@ -1,0 +1,1 @@
+"""The administration, on a real database and with a real daemon."""

@@ -1,0 +1,160 @@
+"""A host with its real daemon (in this process, on unix sockets), a clock that tests turn, and an administration on top."""
+
+import datetime
+import random
+import threading
+import time
+
+from cryptography.hazmat.primitives.asymmetric import ed25519
+
+from appliance import config
+from appliance.admin import Admin, views
+from appliance.admin.clock import Clock
+from appliance.admin.database import Database
+from appliance.transfer import hosts, sessions, tickets
+from imaged import services
+from imaged.httpd.server import Server
+
+PASSWORD = "correct horse battery"
+
+
+class TurnedClock(Clock):
+    """Goes only when it is turned."""
+
+    def __init__(self):
+        self.gone = 0.0
+        self._start = datetime.datetime(2026, 11, 21, 12, tzinfo=datetime.UTC)
+        # What the transfer room measures is compared with it.
+        self._steady = time.monotonic()
+
+    def now(self):
+        return self._start + datetime.timedelta(seconds=self.gone)
+
+    def steady(self):
+        return self._steady + self.gone
+
+    def turn(self, seconds):
+        self.gone += seconds
+
+
+class Daemon:
+    """`imaged` on two unix sockets. `stop` and `start` lose what a killed process loses: tickets and jobs."""
+
+    def __init__(self, directory):
+        self.root = directory / "domains"
+        self.root.mkdir()
+        self.control = f"unix:{directory}/control"
+        self.images = f"unix:{directory}/images"
+        self._servers = []
+        self.start()
+
+    def start(self):
+        self.context = services.Context([self.root])
+        self._servers = [
+            Server(self.control.removeprefix("unix:"), services.control_app(self.context), threads=4),
+            Server(self.images.removeprefix("unix:"), services.images_app(self.context), threads=8),
+        ]
+        for server in self._servers:
+            server.prepare()
+            threading.Thread(target=server.serve, daemon=True).start()
+
+    def stop(self):
+        for server in self._servers:
+            server.stop()
+        if self._servers:
+            self.context.close()
+        self._servers = []
+
+    def restart(self):
+        self.stop()
+        self.start()
+
+
+class House:
+    """One appliance. `admin` is replaced by `crash`: only the database and the host remain."""
+
+    def __init__(self, directory, daemon, **settings):
+        self.daemon = daemon
+        self.clock = TurnedClock()
+        self.config = config.Config(state_dir=directory, **settings)
+        self.database = Database(f"sqlite:///{directory}/database.sqlite")
+        self.database.migrate()
+        self.crash()
+        host = self.admin.hosts.ensure("local", daemon.control, daemon.images)
+        self.data = self.admin.domains.ensure("data", "data", host, str(daemon.root / "data"))
+        self.iso = self.admin.domains.ensure("iso", "iso", host, str(daemon.root / "iso"))
+        self.root = self.admin.users.add("admin", PASSWORD, "admin")
+        self.ann = self.admin.users.add("ann", PASSWORD, "uploader")
+        self.bob = self.admin.users.add("bob", PASSWORD, "uploader")
+        self.eve = self.admin.users.add("eve", PASSWORD, "viewer")
+
+    def crash(self):
+        """A new process: nothing is left of the old one's memory."""
+        key = ed25519.Ed25519PrivateKey.generate()
+        self.hosts = hosts.Hosts()
+        self.sessions = sessions.Sessions(tickets.Verifier(key.public_key(), "here", 0, 5))
+        self.admin = Admin(self.config, self.database, self.hosts, tickets.Signer(key, "here", 300), self.sessions, clock=self.clock)
+
+    @property
+    def transfers(self):
+        return self.admin.transfers
+
+    @property
+    def host(self):
+        return self.admin.hosts.all()[0]
+
+    @property
+    def control(self):
+        """The daemon, as the administration sees it."""
+        self.admin.hosts.load()
+        return self.hosts.control(self.host.id)
+
+    def request(self, **changes):
+        words = {"name": "disk", "size": 3 << 20, "format": "raw", "domain": "data"} | changes
+        return views.NewTransfer(**words)
+
+    def create(self, user=None, **changes):
+        return self.transfers.create(user or self.ann, self.request(**changes))
+
+    def phase(self, transfer):
+        return self.transfers.get(self.root, transfer.id).phase
+
+    def send(self, transfer, data, offset=0):
+        """Sends bytes to the host, as a client with a fresh ticket would; returns the status."""
+        url = self.transfers.ticket(self.root, transfer.id).url
+        return self.put(url, data, offset)
+
+    def put(self, url, data, offset=0):
+        with self.hosts.images(self.host.id).connection() as connection:
+            headers = [("Content-Length", str(len(data))), ("Content-Range", f"bytes {offset}-{offset + len(data) - 1}/*")]
+            connection.start("PUT", url, headers)
+            connection.send(data)
+            response = connection.response()
+            response.read()
+        return response.status
+
+    def settle(self, transfer, *phases):
+        """Looks until the transfer has one of the phases; returns it."""
+        deadline = time.monotonic() + 10
+        while (found := self.transfers.get(self.root, transfer.id)).phase not in phases:
+            assert time.monotonic() < deadline, f"still {found.phase}: {found.reason}"
+            self.admin.monitor.tick()
+            time.sleep(0.005)
+        return found
+
+    def upload(self, user=None, data=None, **changes):
+        """A whole upload, from its start to the verified image."""
+        data = disk() if data is None else data
+        transfer = self.create(user, size=len(data), **changes)
+        assert self.send(transfer, data) == 200
+        self.transfers.finalize(self.root, transfer.id)
+        return self.settle(transfer, "finished_success", "finished_failure")
+
+    def codes(self):
+        """The codes of all events, oldest first."""
+        return [event.code for event in reversed(self.admin.events.page(limit=500).items)]
+
+
+def disk(size=3 << 20, seed=1):
+    """Bytes of a raw disk: no two pieces of it are the same."""
+    return random.Random(seed).randbytes(size)

@@ -1,0 +1,93 @@
+"""The database: its migrations, its file, its transactions."""
+
+import stat
+import threading
+
+import pytest
+import sqlalchemy as sa
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+
+from appliance.admin import models
+from appliance.admin.database import Database
+
+
+@pytest.fixture
+def database(tmp_path):
+    database = Database(f"sqlite:///{tmp_path}/database.sqlite")
+    database.migrate()
+    yield database
+    database.close()
+
+
+def host(name):
+    return models.Host(name=name, control="", images="", up=True, created_at=sa.func.current_timestamp())
+
+
+def test_the_migrations_lead_to_the_tables_of_the_models(database):
+    with database.engine.connect() as connection:
+        differences = compare_metadata(MigrationContext.configure(connection), models.Base.metadata)
+
+    assert differences == []
+
+
+def test_migrating_again_changes_nothing(database):
+    with database.session() as session:
+        session.add(host("one"))
+
+    database.migrate()
+
+    with database.reading() as session:
+        assert session.scalar(sa.select(models.Host.name)) == "one"
+
+
+def test_all_its_files_are_for_the_owner_alone(database, tmp_path):
+    with database.session() as session:
+        session.add(host("one"))
+
+    files = list(tmp_path.glob("database.sqlite*"))
+
+    assert len(files) > 1
+    assert {stat.S_IMODE(file.stat().st_mode) for file in files} == {0o600}
+
+
+def test_what_was_answered_survives_a_power_cut(database):
+    with database.engine.connect() as connection:
+        pragmas = {name: connection.exec_driver_sql(f"PRAGMA {name}").scalar() for name in ("journal_mode", "synchronous", "foreign_keys")}
+
+    assert pragmas == {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1}
+
+
+def test_a_transaction_that_fails_leaves_nothing(database):
+    with pytest.raises(ZeroDivisionError), database.session() as session:
+        session.add(host("one"))
+        session.flush()
+        raise ZeroDivisionError
+
+    with database.reading() as session:
+        assert session.scalar(sa.select(sa.func.count()).select_from(models.Host)) == 0
+
+
+def test_many_writers_that_read_first_wait_for_each_other(database):
+    def add(number):
+        with database.session() as session:
+            count = session.scalar(sa.select(sa.func.count()).select_from(models.Host))
+            session.add(host(f"{number}: after {count}"))
+
+    threads = [threading.Thread(target=add, args=[number]) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    with database.reading() as session:
+        names = session.scalars(sa.select(models.Host.name)).all()
+    assert sorted(name.split()[-1] for name in names) == [str(number) for number in range(8)]
+
+
+def test_times_come_back_aware_and_in_utc(database):
+    with database.session() as session:
+        session.add(host("one"))
+
+    with database.reading() as session:
+        assert session.scalar(sa.select(models.Host.created_at)).utcoffset().total_seconds() == 0
