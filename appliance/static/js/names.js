@@ -2,28 +2,29 @@
 
 export const LONGEST = 255;
 
-/** Controls, and the marks that turn text around and make `gpj.exe` look like `exe.jpg`. */
-const FORBIDDEN = /[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/;
+/** Controls, line breaks, lone surrogates; what is invisible; and the marks that turn text around and make `gpj.exe` look like `exe.jpg`. */
+const FORBIDDEN = /[\p{Cc}\p{Cs}\u061c\u200b\u200e\u200f\u2028-\u202e\u2060\u2066-\u2069\ufeff]/u;
 
 /**
  * @param {string} name
- * @returns {"empty" | "long" | "slash" | "control" | "dots" | null} what is wrong with it
+ * @returns {"empty" | "long" | "slash" | "control" | "dots" | "space" | null} what is wrong with it
  */
 export function flaw(name) {
-  if (name.trim() === "") return "empty";
-  if ([...name].length > LONGEST) return "long";
-  if (/[/\\]/.test(name)) return "slash";
-  if (FORBIDDEN.test(name)) return "control";
-  if (name === "." || name === "..") return "dots";
-  return null;
+  const composed = name.normalize("NFC");
+  if (composed.trim() === "") return "empty";
+  if ([...composed].length > LONGEST) return "long";
+  if (/[/\\]/.test(composed)) return "slash";
+  if (FORBIDDEN.test(composed)) return "control";
+  if (/^[. ]*$/.test(composed)) return "dots";
+  return composed === composed.trim() ? null : "space";
 }
 
 /**
- * A name that passes, out of a file's name: forbidden characters go, the end stays.
+ * A name that passes, out of a file's name: forbidden characters go. Empty when nothing is left.
  * @param {string} name
  */
 export function suggest(name) {
-  const all = new RegExp(FORBIDDEN.source, "g");
-  const characters = [...name.replace(/[/\\]/g, "-").replace(all, "").trim()];
-  return characters.slice(0, LONGEST).join("");
+  const allowed = [...name.normalize("NFC").replace(/[/\\]/g, "-")].filter((character) => !FORBIDDEN.test(character));
+  const cut = allowed.slice(0, LONGEST).join("").trim();
+  return flaw(cut) ? "" : cut;
 }

@@ -11,7 +11,7 @@ import * as wire from "./wire.js";
 
 /** @typedef {import("./types").Transfer} Transfer */
 /** @typedef {import("./types").Order} Order */
-/** @typedef {Omit<Order, "fingerprint" | "client" | "size">} Wish what the person chose in the dialog */
+/** @typedef {Omit<Order, "fingerprint" | "client" | "size"> & {domainName: string}} Wish what the person chose in the dialog */
 
 const PARALLEL = 2;
 /** Times that finalize may find bytes missing, and send them, before it is called a failure. */
@@ -123,7 +123,7 @@ export class Upload {
 
   /** @returns {Promise<Transfer>} */
   async create() {
-    const wish = /** @type {Wish} */ (this.wish);
+    const { domainName, ...wish } = /** @type {Wish} */ (this.wish);
     const proof = await fingerprint(this.file, world);
     return api.post("/transfers", { ...wish, size: this.file.size, fingerprint: proof, client: "browser" }, { timeout: 120 });
   }

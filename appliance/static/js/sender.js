@@ -364,9 +364,9 @@ export async function fingerprint(file, world) {
   return { modified: modified(file), pieces: await world.hasher.pieces(file, positions(file.size)) };
 }
 
-/** @param {File} file */
+/** Seconds since 1970. @param {File} file */
 function modified(file) {
-  return new Date(file.lastModified).toISOString();
+  return file.lastModified / 1000;
 }
 
 /**

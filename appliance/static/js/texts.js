@@ -114,8 +114,149 @@ export const texts = {
     long: "Too long: 255 characters at most.",
     slash: "A name cannot contain / or \\.",
     control: "The name contains invisible control or direction characters.",
-    dots: "This name is reserved.",
+    dots: "A name needs more than dots and spaces.",
+    space: "A name cannot begin or end with a space.",
   }),
+
+  verb: {
+    pause: "Pause", resume: "Resume", resumeFile: "Resume…", cancel: "Cancel", show: "Show image", dismiss: "Dismiss", close: "Close", back: "Back",
+    upload: "Upload", uploadImage: "Upload image", remove: "Remove", copy: "Copy", more: "Show more", delete: "Delete…", download: "Download", reload: "Reload",
+  },
+
+  row: {
+    by: (/** @type {string} */ who) => `by ${who}`,
+    fromHere: "from this browser",
+    started: (/** @type {string} */ when) => `started ${when}`,
+    safe: (/** @type {string} */ amount, /** @type {string} */ host) => `${amount} is safe${host ? ` on ${host}` : ""}`,
+    zeros: (/** @type {string} */ sent, /** @type {string} */ zeros) => `${sent} sent, ${zeros} zeros`,
+    checking: (/** @type {string} */ step, /** @type {string} */ whole) => (step ? `${step} of ${whole}` : whole),
+    progressOf: (/** @type {string} */ name) => `Progress of ${name}`,
+    resumeHere: "This page still has the file: Resume goes on at once.",
+    expires: (/** @type {string} */ span) => `Kept for another ${span}.`,
+  },
+
+  announce: (/** @type {string} */ name, /** @type {string} */ news) => `${name}: ${news}.`,
+
+  cancel: {
+    title: (/** @type {string} */ name) => `Cancel ${name}?`,
+    text: (/** @type {string} */ name, /** @type {string} */ held) => `The upload of ${name} ends${held ? `, and the ${held} that arrived are deleted from the host` : ""}. This cannot be undone; to interrupt it, pause it instead.`,
+    verb: "Cancel upload",
+    keep: "Keep it",
+  },
+
+  remove: {
+    title: (/** @type {string} */ name) => `Delete ${name}?`,
+    text: (/** @type {string} */ name, /** @type {string} */ bytes, /** @type {string} */ domain) => `${name} (${bytes}) is deleted from the storage domain ${domain}, and no machine can use it any more. This cannot be undone.`,
+    verb: "Delete image",
+    keep: "Keep it",
+  },
+
+  resume: {
+    title: (/** @type {string} */ name) => `Resume ${name}`,
+    what: (/** @type {string} */ name, /** @type {string} */ bytes, /** @type {string} */ file) => `The upload of ${name} (${bytes}) was begun and is not finished.${file ? ` On this computer the file was called ${file}.` : ""}`,
+    drop: { title: "Drop the file here, or", button: "Choose the file…" },
+    comparing: (/** @type {string} */ name) => `Comparing ${name} with what has arrived…`,
+    wrong: "This is not the same file",
+    wrongSize: (/** @type {string} */ name, /** @type {string} */ has, /** @type {string} */ wants) => `${name} has ${has}, but the upload was begun with ${wants}.`,
+    wrongHint: "Nothing was changed. Choose the file that the upload was begun with; or cancel this upload and start a new one.",
+    unreadable: "The file cannot be read",
+  },
+
+  upload: {
+    title: "Upload images",
+    drop: { title: "Drop images here, paste them, or", button: "Choose files…", limits: "ISO, qcow2 and raw images of any size. Nothing is sent before you press Upload." },
+    another: { title: "Add more images, or", button: "Choose files…" },
+    looking: "Looking at the file…",
+    changed: (/** @type {string} */ when) => `changed ${when}`,
+    name: "Name",
+    domain: "Storage domain",
+    domainFree: (/** @type {string} */ name, /** @type {string} */ free) => `${name} · ${free} free`,
+    noDomain: "No storage domain takes this kind of image, or none is reachable. Look at Hosts.",
+    sha256: "Expected SHA-256",
+    sha256About: "Optional. Paste the publisher's checksum, and a file that differs is refused.",
+    sha256Wrong: (/** @type {number} */ length) => `A SHA-256 has 64 hexadecimal digits; this has ${length}.`,
+    sha256Letters: "A SHA-256 has only the digits 0-9 and a-f.",
+    sha256Place: "64 hexadecimal digits",
+    space: "Space",
+    sparse: "Grow as needed",
+    preallocated: "Allocate everything now",
+    detected: "Detected", virtual: "Disk size", label: "Label", boots: "Boots", checked: "Checked", sound: "header is sound",
+    yes: "yes", no: "no",
+    twin: "The same file is already being uploaded.",
+    twice: "The same file is in this list already.",
+    sameName: "Another image in this list has the same name.",
+    needs: (/** @type {string} */ needed, /** @type {string} */ free) => `Needs ${needed} of ${free} free`,
+    several: (/** @type {number} */ number, /** @type {string} */ bytes) => `${number} images, ${bytes}`,
+    go: (/** @type {number} */ number) => (number > 1 ? `Upload ${number} images` : "Upload"),
+    refused: "Refused",
+  },
+
+  format: /** @type {Record<string, string>} */ ({ iso: "ISO image", qcow2: "qcow2 disk", raw: "Raw disk" }),
+
+  tray: {
+    title: (/** @type {number} */ number) => `Uploading ${number}`,
+    done: "Uploads",
+    label: "Uploads of this page",
+    fold: "Fold the list of uploads",
+    unfold: "Unfold the list of uploads",
+  },
+
+  banner: {
+    offline: "This computer is offline. Uploads go on by themselves when the network is back.",
+    stale: "The appliance does not answer: what you see may be old. Trying again by itself.",
+    login: "Your login has ended.",
+    loginLink: "Log in again",
+  },
+
+  overview: {
+    running: "Running",
+    unfinished: "Unfinished",
+    finished: "Finished here",
+    nothing: "Nothing is being uploaded",
+    nothingHint: "Drop an ISO or a disk image anywhere on this page, or press Upload image.",
+    nothingViewer: "Your role is viewer: you can look at images and download them.",
+    free: (/** @type {string} */ whole) => ` free of ${whole}`,
+    active: "active",
+    unreachable: "unreachable",
+    disks: (/** @type {string} */ kind) => (kind === "iso" ? "ISO" : "image"),
+    arriving: (/** @type {string} */ bytes) => `${bytes} arriving`,
+    hosts: "Hosts",
+    up: (/** @type {number} */ all) => ` up of ${all}`,
+    down: (/** @type {number} */ number) => `${number} down`,
+    rate: (/** @type {string} */ rate) => `${rate}/s from this browser`,
+    spaceOf: (/** @type {string} */ name) => `Used space of ${name}`,
+    usedText: (/** @type {string} */ used, /** @type {string} */ whole) => `${used} of ${whole} used`,
+    hostsText: (/** @type {number} */ up, /** @type {number} */ all) => `${up} of ${all} hosts are up`,
+    noDomains: "There is no storage domain yet.",
+  },
+
+  library: {
+    all: "All storage domains",
+    empty: "No images yet",
+    emptyHint: "Upload the first one: press Upload image, or drop a file on this page.",
+    filter: "Storage domain",
+    status: /** @type {Record<string, string>} */ ({ ok: "ok", locked: "arriving", illegal: "refused" }),
+    images: "Images",
+  },
+
+  domain: { path: "Path", host: "Host", free: "Free", reserved: "Arriving", capacity: "Capacity", used: "Used", crumb: "Storage domains", images: "Images" },
+
+  image: {
+    crumb: "Images", facts: "Facts", events: "Events", format: "Format", size: "Size", virtual: "Disk size", domain: "Storage domain", owner: "Uploaded by", path: "Path on the host",
+    sha256: "SHA-256", boots: "Bootable", label: "Label", created: "Started", completed: "Completed", type: "Content type", status: "State",
+    copySha: "Copy SHA-256", copyPath: "Copy path", copied: "Copied", pending: "Not yet: it is computed when the image has arrived.", refused: "This image was refused", arriving: "This image is still arriving",
+    refusedHint: "Its bytes were deleted from the host; the record stays so that you see why. Delete it, check the file at its source, and upload it again.",
+    gone: "This image does not exist", goneHint: "It may have been deleted. Look at the list of images.",
+  },
+
+  events: { empty: "Nothing has happened yet.", severity: /** @type {Record<string, string>} */ ({ info: "Information", warning: "Warning", error: "Error" }) },
+
+  hosts: { empty: "No host is known.", up: "up", down: "down", domains: "Storage domains" },
+
+  settings: {
+    about: "This appliance", version: "Version", user: "Logged in as", ca: "Certificate authority", caAbout: "Install it once in your browser, and this appliance is trusted.",
+    caLink: "Download ca.pem", api: "API", apiLink: "OpenAPI description", browser: "This browser", has: "available", lacks: "missing",
+  },
 
   toGo: (/** @type {number} */ bytes) => `Choose the same file to go on; only the missing ${size(bytes)} will travel.`,
 };

@@ -4,14 +4,14 @@ export type Range = [number, number];
 
 export interface Named { id: string; name: string }
 
-export interface Me { name: string; role: "admin" | "uploader" | "viewer"; csrf_token: string }
+export interface Me { name: string; role: "admin" | "uploader" | "viewer" }
 
 export interface Domain {
-  id: string; name: string; kind: "data" | "iso"; host: Named | string; path: string;
+  id: string; name: string; kind: "data" | "iso"; host: Named; path: string;
   capacity: number; free: number; reserved: number; available: number; images: number; status: "active" | "unreachable";
 }
 
-export interface Host { id: string; name: string; address: string; status: "up" | "down"; reason: string | null; domains: (Named | string)[] }
+export interface Host { id: string; name: string; address: string; status: "up" | "down"; reason: string | null; domains: string[] }
 
 export interface Image {
   id: string; name: string; size: number; virtual_size: number | null; format: string; content_type: string;
@@ -20,15 +20,15 @@ export interface Image {
 }
 
 export interface Transfer {
-  id: string; image_id: string; name: string; direction: string; phase: string; reason: string | null; reason_code: string | null;
-  size: number; format: string; content_type: string; domain: Named; host: Named | null; owner: string; client: string;
+  id: string; image_id: string | null; name: string; direction: string; phase: string; reason: string | null; reason_code: string | null;
+  size: number; format: string; content_type: string; domain: Named; host: Named; owner: string; client: string;
   durable: Range[]; durable_bytes: number; transferred_bytes: number; verify: { step: string; done: number; total: number } | null;
-  expected_sha256: string | null; sha256: string | null; modified: string | number | null; actions: string[];
+  expected_sha256: string | null; sha256: string | null; modified: number | null; actions: string[];
   created_at: string; updated_at: string; expires_at: string | null;
 }
 
 export interface Event {
-  id: string | number; time: string; severity: string; code: string; message: string; user: string | null;
+  id: number; time: string; severity: string; code: string; message: string; user: string | null;
   transfer_id: string | null; image_id: string | null; image_name: string | null;
 }
 
@@ -38,7 +38,7 @@ export interface Piece { start: number; end: number; sha256: string }
 
 export interface Order {
   name: string; size: number; format: "raw" | "qcow2" | "iso"; domain: string; allocation: "sparse" | "preallocated";
-  sha256: string | null; fingerprint: { modified: string | null; pieces: Piece[] }; client: "browser";
+  sha256: string | null; fingerprint: { modified: number | null; pieces: Piece[] }; client: "browser";
 }
 
 export interface Ticket { ticket: string; url: string; expires_at: string; size: number }

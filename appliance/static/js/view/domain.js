@@ -1,0 +1,51 @@
+/** One storage domain: its space, what arrives there, what lies there. */
+
+import { watch } from "../poll.js";
+import { texts } from "../texts.js";
+import { size } from "../units.js";
+import { Bar } from "./bar.js";
+import { h, icon, say } from "./dom.js";
+import { head, staleBanner, uploadButton } from "./frame.js";
+import { paintSpace } from "./overview.js";
+import { imagesList } from "./images-list.js";
+import { problemSlot } from "./problem.js";
+import { sections } from "./stories.js";
+
+/** @typedef {import("../types").Domain} Domain */
+
+/** @param {import("./frame.js").Place} place */
+export function show({ main, me, params: [id], title }) {
+  const stale = staleBanner();
+  const problem = problemSlot();
+  const pill = h("span", { class: "pill" });
+  const top = head(" ", pill, uploadButton(me));
+  const bar = new Bar("thin");
+  bar.el.removeAttribute("data-test");
+  const facts = h("dl", { class: "seen" });
+  const card = h("div", { class: "card pick", hidden: true }, bar.el, facts);
+  const rows = sections(me, (transfer) => transfer.domain.id === id, (domain) => domain === id);
+  const list = imagesList(id, () => {});
+  main.append(h("div", {}, h("nav", { class: "crumb", "aria-label": texts.image.crumb }, h("a", { href: "/library" }, texts.image.crumb), icon("right")), top), stale.el, problem.el, card, ...rows.elements,
+    h("section", { class: "section" }, h("h2", {}, texts.domain.images), list.el));
+  rows.ondraw(() => {});
+  const stops = [
+    rows.stop, list.stop,
+    watch(`/domains/${id}`, (/** @type {Domain} */ domain) => {
+      problem.show(null);
+      title(domain.name);
+      say(/** @type {Element} */ (top.firstElementChild), domain.name);
+      const active = domain.status === "active";
+      say(pill, active ? texts.overview.active : texts.overview.unreachable);
+      pill.className = `pill ${active ? "good" : "bad"}`;
+      card.hidden = false;
+      paintSpace(bar, domain);
+      /** @type {[string, string][]} */
+      const told = [
+        [texts.domain.free, size(domain.available)], [texts.domain.used, size(domain.capacity - domain.free)], [texts.domain.reserved, size(domain.reserved)],
+        [texts.domain.capacity, size(domain.capacity)], [texts.domain.host, domain.host.name], [texts.domain.path, domain.path],
+      ];
+      facts.replaceChildren(...told.map(([term, value]) => h("div", {}, h("dt", {}, term), h("dd", {}, value))));
+    }, (error) => (error?.status === 404 ? problem.show(error) : stale.show(error))),
+  ];
+  return () => stops.forEach((stop) => stop());
+}

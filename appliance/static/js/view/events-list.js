@@ -1,0 +1,65 @@
+/** What happened, newest first, with more on demand. */
+
+import { ApiError, get } from "../api.js";
+import { watch } from "../poll.js";
+import { texts } from "../texts.js";
+import { button, h, icon, keyed, time } from "./dom.js";
+
+/** @typedef {import("../types").Event} Event */
+
+const LIMIT = 50;
+/** @type {Record<string, [string, string]>} symbol and tone */
+const SIGNS = { info: ["info", ""], warning: ["warning", "warning"], error: ["warning", "bad"] };
+
+/**
+ * @param {string} query further parameters
+ * @param {(error: ApiError | null) => void} failure
+ */
+export function eventsList(query, failure) {
+  const list = h("ul", { class: "list", test: "events", hidden: true });
+  const empty = h("p", { class: "quiet", hidden: true }, texts.events.empty);
+  const more = button(texts.verb.more, "", { test: "more", hidden: true, onclick: () => further() });
+  const path = `/events?limit=${LIMIT}${query ? `&${query}` : ""}`;
+  /** @type {Map<number, Event>} */
+  const known = new Map();
+  /** @type {string | null} */
+  let next = null;
+  let opened = false;
+  const draw = () => {
+    const events = [...known.values()].sort((a, b) => b.id - a.id);
+    list.hidden = events.length === 0;
+    empty.hidden = events.length > 0;
+    more.hidden = next === null;
+    keyed(list, events, ({ id }) => String(id), line);
+  };
+  const further = async () => {
+    more.disabled = true;
+    opened = true;
+    try {
+      const page = await get(`${path}&after=${encodeURIComponent(next ?? "")}`);
+      for (const event of page.items) known.set(event.id, event);
+      next = page.next;
+      draw();
+    } catch (error) {
+      if (error instanceof ApiError) failure(error);
+    }
+    more.disabled = false;
+  };
+  const stop = watch(path, (page) => {
+    for (const event of page.items) known.set(event.id, event);
+    if (!opened) next = page.next;
+    draw();
+  }, failure);
+  return { el: h("div", { class: "section" }, list, empty, more), stop };
+}
+
+/** @param {Event} event */
+function line(event) {
+  const [symbol, tone] = SIGNS[event.severity] ?? SIGNS.info;
+  const about = event.image_id && event.image_name ? h("a", { href: `/library/${event.image_id}`, class: "cut" }, event.image_name) : event.image_name ? h("span", { class: "cut" }, event.image_name) : null;
+  const el = h("li", { class: "line event", test: "event", "data-code": event.code },
+    h("span", { title: texts.events.severity[event.severity] }, icon(symbol, tone), h("span", { class: "unseen" }, texts.events.severity[event.severity] ?? event.severity)),
+    h("span", { class: "message" }, event.message, h("br"), h("span", { class: "small quiet" }, [event.user ? texts.row.by(event.user) : "", about ? "" : event.code].filter(Boolean).join(" · "), about && event.user ? " · " : "", about)),
+    h("span", {}), h("span", { class: "end small quiet" }, time(event.time)));
+  return { el, update: () => {} };
+}

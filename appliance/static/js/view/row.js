@@ -1,0 +1,198 @@
+/** One transfer as a row that tells its story without a click: name, bar, words, rate, time left, and the verbs. */
+
+import * as memory from "../memory.js";
+import { isChecking, isOver, isPaused, isSending, tone, verbs, word } from "../phase.js";
+import { total } from "../ranges.js";
+import { texts } from "../texts.js";
+import { ago, exact, left, percent, size, sizeOf, sizeParts, span } from "../units.js";
+import { Bar } from "./bar.js";
+import { attr, button, h, icon, say, svg } from "./dom.js";
+import { problemSlot } from "./problem.js";
+import * as verb from "./verbs.js";
+
+/** @typedef {import("../types").Transfer} Transfer */
+/** @typedef {import("../types").Me} Me */
+/** @typedef {import("../queue.js").Upload} Upload */
+/** @typedef {{key: string, transfer: Transfer | null, upload: Upload | null}} Story */
+/** @typedef {{size: number, layers: import("./bar.js").Layer[], percent: number, state: string, words: string, left: string, rate: number, samples: number[]}} Figures */
+
+/**
+ * Everything a row and the tray show of a transfer, in numbers and words.
+ * @param {Story} story
+ * @returns {Figures}
+ */
+export function figures({ transfer, upload }) {
+  const phase = upload?.phase ?? transfer?.phase ?? "preparing";
+  const live = upload && upload.stage !== "ended" ? upload : null;
+  const whole = transfer?.size ?? upload?.file.size ?? 0;
+  const state = word(phase);
+  const seen = { size: whole, state, words: "", left: "", rate: 0, samples: /** @type {number[]} */ ([]) };
+  if (isOver(phase)) {
+    const failed = phase !== "finished_success";
+    return { ...seen, percent: 100, layers: [{ tone: phase === "finished_success" ? "done" : phase === "finished_failure" ? "failed" : "still", ranges: [[0, whole]] }], words: failed ? "" : size(whole) };
+  }
+  if (isChecking(phase)) {
+    const verify = transfer?.verify;
+    const part = verify && verify.total > 0 ? verify.done / verify.total : 0;
+    const step = verify ? texts.step[verify.step] ?? verify.step : "";
+    return { ...seen, percent: percent(part, 1), layers: [{ tone: "checking", ranges: part > 0 ? [[0, whole * part]] : [] }], words: texts.row.checking(step, size(whole)) };
+  }
+  const bar = live?.bar ?? { durable: transfer?.durable ?? [], sent: [], zeros: [] };
+  const held = live ? total(bar.durable) : transfer?.durable_bytes ?? 0;
+  const zeros = total(bar.zeros);
+  const ahead = live ? [] : beyond(transfer);
+  const layers = [
+    { tone: "sent", ranges: live ? bar.sent : ahead },
+    { tone: "durable", ranges: bar.durable },
+    { tone: "zero", ranges: bar.zeros },
+  ];
+  const sender = live?.sender;
+  const amount = percent(held, whole);
+  const shown = whole > 0 && held >= whole ? 99 : amount;
+  const words = isPaused(phase) ? texts.row.safe(sizeOf(held, whole), transfer?.host?.name ?? "") : zeros > 0 ? texts.row.zeros(size(held - zeros), size(zeros)) : sizeOf(held, whole);
+  return {
+    ...seen, percent: shown, layers, words, left: sender && isSending(phase) ? left(sender.left) : "",
+    rate: sender && phase === "transferring" ? sender.rate.value : 0, samples: sender?.rate.samples ?? [],
+  };
+}
+
+/** What has come in but is not yet safe, of a transfer that another program sends. @param {Transfer | null} transfer @returns {[number, number][]} */
+function beyond(transfer) {
+  if (!transfer || transfer.transferred_bytes <= transfer.durable_bytes) return [];
+  const last = transfer.durable[transfer.durable.length - 1]?.[1] ?? 0;
+  return [[last, Math.min(transfer.size, last + transfer.transferred_bytes - transfer.durable_bytes)]];
+}
+
+/** @param {number[]} samples */
+export function sparkline(samples) {
+  const top = Math.max(...samples, 1) * 1.15;
+  const step = 96 / Math.max(1, samples.length - 1);
+  return samples.map((value, index) => `${(index * step).toFixed(1)},${(28 - (value / top) * 26).toFixed(1)}`).join(" ");
+}
+
+export class Row {
+  /**
+   * @param {Story} story
+   * @param {Me} me
+   */
+  constructor(story, me) {
+    this.me = me;
+    this.story = story;
+    this.name = h("a", { class: "name cut" });
+    this.origin = h("span", { class: "small quiet cut", test: "origin" });
+    this.bar = new Bar();
+    this.state = h("span", { class: "state", test: "state" });
+    this.words = h("span", {});
+    this.left = h("span", { class: "left" });
+    this.line = svg("polyline", {});
+    this.area = svg("path", {});
+    this.spark = svg("svg", { class: "spark", viewBox: "0 0 96 28", preserveAspectRatio: "none", "aria-hidden": "true" }, this.area, this.line);
+    this.rate = h("div", { class: "rate" });
+    this.pause = button(texts.verb.pause, "pause", { class: "bare", test: "pause", onclick: () => this.act(verb.pause) });
+    this.resume = button(texts.verb.resume, "", { test: "resume", onclick: () => this.act(verb.resume) });
+    this.show = h("a", { class: "button", test: "show-image" }, texts.verb.show);
+    this.dismiss = button(texts.verb.dismiss, "close", { class: "bare", test: "dismiss", onclick: () => this.act(verb.dismiss) });
+    this.cancel = button(texts.verb.cancel, "close", { class: "bare", test: "cancel", onclick: () => this.act(verb.cancel) });
+    this.note = h("div", { class: "notice warning", hidden: true, test: "note" }, icon("warning"), h("span", {}));
+    this.problem = problemSlot({ class: "problem" });
+    this.el = h("li", { class: "row", test: "row", tabindex: -1 },
+      h("div", { class: "who-what" }, h("div", { class: "cut" }, this.name), h("div", { class: "cut" }, this.origin)),
+      h("div", { class: "story" }, this.bar.el, h("div", { class: "words" }, h("span", { class: "cut" }, this.state, this.words), this.left)),
+      this.spark, this.rate, h("div", { class: "verbs" }, this.show, this.resume, this.pause, this.cancel, this.dismiss), this.note, this.problem.el);
+    this.problem.el.style.setProperty("grid-column", "1 / -1");
+    /** @type {import("./problem.js").Problem | null} */
+    this.trouble = null;
+  }
+
+  /** @param {(story: Story, me: Me) => Promise<void>} what */
+  async act(what) {
+    this.trouble = null;
+    this.update(this.story);
+    try {
+      await what(this.story, this.me);
+    } catch (error) {
+      this.trouble = /** @type {any} */ (error);
+    }
+    this.update(this.story);
+  }
+
+  /** @param {Story} story */
+  update(story) {
+    this.story = story;
+    const { transfer, upload } = story;
+    const name = transfer?.name ?? upload?.name ?? "";
+    const phase = upload?.phase ?? transfer?.phase ?? "preparing";
+    attr(this.el, "data-transfer", transfer?.id ?? null);
+    attr(this.el, "data-phase", phase);
+    say(this.name, name);
+    attr(this.name, "title", name);
+    attr(this.name, "href", transfer?.image_id && phase !== "finished_cleanup" ? `/library/${transfer.image_id}` : null);
+    this.tellOrigin(story);
+    const shown = figures(story);
+    const told = [shown.state, isOver(phase) ? "" : `${shown.percent} percent`, shown.left].filter(Boolean).join(", ");
+    this.bar.update(shown.size, shown.layers, { label: texts.row.progressOf(name), value: shown.percent, text: told });
+    this.bar.el.classList.toggle("seeking", isChecking(phase));
+    say(this.state, shown.state);
+    this.state.className = `state ${tone(phase)}`;
+    const between = isOver(phase) || isChecking(phase) || phase === "queued" || phase === "preparing" ? "" : ` · ${shown.percent} %`;
+    say(this.words, `${between}${shown.words ? ` · ${shown.words}` : ""}`);
+    say(this.left, shown.left);
+    const [digits, unit] = sizeParts(shown.rate);
+    this.rate.replaceChildren(...(shown.rate ? [digits, h("span", {}, ` ${unit}/s`)] : []));
+    const points = shown.samples.length > 1 && isSending(phase) ? sparkline(shown.samples) : "";
+    this.line.setAttribute("points", points);
+    this.area.setAttribute("d", points ? `M0,28 L${points.replaceAll(" ", " L")} L96,28 Z` : "");
+    this.offer(phase, story, name);
+    this.problem.show(this.trouble ?? upload?.problem ?? null);
+    const note = this.trouble ?? upload?.problem ? "" : explain(phase, story, this.me);
+    this.note.hidden = !note;
+    say(/** @type {Element} */ (this.note.lastElementChild), note);
+  }
+
+  /** @param {Story} story */
+  tellOrigin({ transfer, upload }) {
+    const parts = [transfer?.domain.name ?? upload?.wish?.domainName ?? ""];
+    if (transfer) parts.push(`${texts.row.by(transfer.owner)}${upload || memory.recall(transfer.id) ? ` ${texts.row.fromHere}` : ""}`);
+    if (transfer && isPaused(transfer.phase)) parts.push(texts.row.started(ago(transfer.created_at)));
+    say(this.origin, parts.filter(Boolean).join(" · "));
+    if (transfer) attr(this.origin, "title", texts.row.started(exact(transfer.created_at)));
+  }
+
+  /**
+   * Only the verbs that can be done now.
+   * @param {string} phase
+   * @param {Story} story
+   * @param {string} name
+   */
+  offer(phase, { transfer, upload }, name) {
+    const local = upload && upload.stage !== "ended";
+    const can = transfer ? verbs(transfer, this.me) : { pause: false, resume: false, cancel: upload?.stage === "queued" };
+    const over = isOver(phase);
+    this.pause.hidden = !can.pause || upload?.stage === "pausing";
+    this.resume.hidden = !can.resume || Boolean(local);
+    this.cancel.hidden = !can.cancel || over;
+    this.dismiss.hidden = !(upload?.stage === "ended" && (over || phase === "replaced" || !transfer));
+    this.show.hidden = !(over && transfer?.image_id && phase !== "finished_cleanup");
+    if (transfer?.image_id) attr(this.show, "href", `/library/${transfer.image_id}`);
+    say(this.resume, upload ? texts.verb.resume : texts.verb.resumeFile);
+    for (const [element, word] of [[this.pause, texts.verb.pause], [this.cancel, texts.verb.cancel], [this.resume, texts.verb.resume], [this.show, texts.verb.show], [this.dismiss, texts.verb.dismiss]]) {
+      attr(/** @type {Element} */ (element), "aria-label", `${word} ${name}`);
+    }
+  }
+}
+
+/**
+ * The sentence beside a row that waits for something.
+ * @param {string} phase
+ * @param {Story} story
+ * @param {Me} me
+ */
+function explain(phase, { transfer, upload }, me) {
+  if (phase === "waiting" || phase === "offline") return upload?.sender?.why ?? "";
+  if (!transfer || !isPaused(phase)) return "";
+  const why = transfer.reason ? `${transfer.reason}${/[.!?]$/.test(transfer.reason) ? "" : "."} ` : "";
+  const mine = verbs(transfer, me).resume;
+  const next = mine ? (upload ? texts.row.resumeHere : texts.toGo(transfer.size - transfer.durable_bytes)) : "";
+  const until = transfer.expires_at && Date.parse(transfer.expires_at) > Date.now() ? ` ${texts.row.expires(span((Date.parse(transfer.expires_at) - Date.now()) / 1000))}` : "";
+  return `${why}${next}${until}`.trim();
+}

@@ -1,0 +1,44 @@
+/** What the buttons of a row do. */
+
+import * as api from "../api.js";
+import { poke } from "../poll.js";
+import { queue } from "../queue.js";
+import { texts } from "../texts.js";
+import { size } from "../units.js";
+import { confirm } from "./confirm.js";
+
+/** @typedef {import("./row.js").Story} Story */
+
+/** @param {Story} story */
+export async function pause({ transfer, upload }) {
+  if (upload && upload.stage !== "ended") await upload.pause();
+  else if (transfer) await api.post(`/transfers/${transfer.id}/pause`);
+  poke();
+}
+
+/** Without asking where this page still has the file, otherwise by choosing it. @param {Story} story */
+export async function resume({ transfer, upload }) {
+  if (!transfer) return;
+  if (upload) {
+    await queue.resume(transfer, upload.file);
+  } else {
+    const dialog = await import("./resume-dialog.js");
+    await dialog.open(transfer);
+  }
+  poke();
+}
+
+/** @param {Story} story */
+export async function cancel({ key, transfer, upload }) {
+  const name = transfer?.name ?? upload?.name ?? "";
+  const held = transfer?.durable_bytes ?? 0;
+  const sure = await confirm({ title: texts.cancel.title(name), text: texts.cancel.text(name, held ? size(held) : ""), verb: texts.cancel.verb, keep: texts.cancel.keep });
+  if (!sure) return;
+  await queue.cancel(upload?.key ?? transfer?.id ?? key);
+  poke();
+}
+
+/** @param {Story} story */
+export async function dismiss({ upload }) {
+  if (upload) queue.forget(upload);
+}
