@@ -139,7 +139,8 @@ def test_systemd_hears_when_it_is_ready_lives_and_stops(place, words):
 
 
 def test_everything_may_come_from_a_file(place):
-    text = f'root = ["{place}/root"]\nlocal_socket = "{place}/images.sock"\ncontrol_socket = "{place}/control.sock"\nhost_id = "host-7"\nthreads = 4\n'
+    sockets = f'local_socket = "{place}/images.sock"\ncontrol_socket = "{place}/control.sock"\n'
+    text = f'root = ["{place}/root"]\nhost_id = "host-7"\nthreads = 4\n{sockets}'
     (place / "imaged.toml").write_text(text)
 
     with Imaged("--config", place / "imaged.toml") as imaged:

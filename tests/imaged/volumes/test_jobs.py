@@ -100,7 +100,7 @@ def test_a_job_canceled_before_its_turn_never_runs(jobs, held):
     ran = []
     for number in range(jobs_.WORKERS):
         jobs.start(("busy", number), 0, held.work)
-    job = jobs.start(("late",), 0, lambda job: ran.append(job))
+    job = jobs.start(("late",), 0, ran.append)
 
     jobs.cancel(job.id)
     held.may_end.set()
