@@ -112,9 +112,9 @@ class Journal:
 
     def __init__(self, path: str, size: int):
         """`path` of the journal itself; ranges past `size` (the data file's, bytes) are not believed. Raises OSError."""
+        self._descriptor = -1
         self._path = path
         self.ranges = _load(path, size)
-        self._descriptor = -1
         self._rewrite()
 
     def __del__(self) -> None:

@@ -50,10 +50,9 @@ class Body:
             raise self._failure
         wanted = view[: min(len(view), self._input.remaining)]
         filled = self._drain(wanted)
+        self._count(filled)
         if filled < len(wanted):
             filled += self._receive(wanted[filled:])
-        self.received += filled
-        self._input.remaining -= filled
         if self._input.remaining == 0:
             self._restore()
         if self._failure and not filled:
@@ -101,10 +100,15 @@ class Body:
                 # Reset, or (TLS) closed without the goodbye: for the body it is the same early end.
                 count = 0
             if count == 0:
-                self._failure = ShortBody(self.length, self.received + filled)
+                self._failure = ShortBody(self.length, self.received)
                 break
             filled += count
+            self._count(count)
         return filled
+
+    def _count(self, count: int) -> None:
+        self.received += count
+        self._input.remaining -= count
 
     def _prepare(self) -> None:
         """A plain socket waits in the kernel: with Python's own timeout every recv would be two system calls.
