@@ -40,7 +40,7 @@ class Downloads:
         """
         etag = f'"{image.sha256 or image.id}"'
         headers = {
-            "Content-Type": image.content_type,
+            "Content-Type": "application/octet-stream",
             "Content-Disposition": disposition(image.name),
             "Accept-Ranges": "bytes",
             "ETag": etag,

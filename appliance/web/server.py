@@ -10,6 +10,7 @@ from collections.abc import Callable
 from cherrypy.process import plugins, wspbus
 
 from appliance import errors
+from appliance.web import security
 from imaged import httpd
 
 log = logging.getLogger(__name__)
@@ -28,7 +29,7 @@ def together(site: Callable, images: Callable) -> Callable:
         first = environ["PATH_INFO"].split("/", 2)[1:2]
         return (images if first and first[0] in BYTES else site)(environ, start_response)
 
-    return dispatch
+    return security.guarded(dispatch)
 
 
 class Listener(plugins.SimplePlugin):

@@ -18,9 +18,10 @@ STATIC = pathlib.Path(__file__).parents[1] / "static"
 
 
 def application(admin: Admin, config: Config, *, csrf_key: bytes, download: downloads.Downloads):
-    """The WSGI application of the pages (`/login`, `/`, …), static files, `/ca.pem` and the API (`/api/v1/…`), with security headers.
+    """The WSGI application of the pages (`/login`, `/`, …), static files, `/ca.pem` and the API (`/api/v1/…`).
 
-    `csrf_key` is a secret that outlives restarts (32 bytes or more). /sessions and /images are not in it: see web.images.
+    `csrf_key` is a secret that outlives restarts (32 bytes or more). /sessions and /images, and the security headers, are
+    added by web.server.together.
     """
     csrf = security.Csrf(csrf_key)
     static = assets.Assets(STATIC)
@@ -40,7 +41,7 @@ def application(admin: Admin, config: Config, *, csrf_key: bytes, download: down
     mounted.request_class = Request
     # Neither request lines nor headers belong in a log that nobody asked for: problems.py logs what went wrong.
     mounted.log.access_log.disabled = True
-    return security.guarded(mounted)
+    return mounted
 
 
 def _refuse(**_facts: str) -> bytes | Iterator[bytes | memoryview]:

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import ed25519
 from appliance import config
 from appliance.admin import Admin, database
 from appliance.transfer import hosts, relay, sessions, slots, tickets
-from appliance.web import downloads, images, site
+from appliance.web import downloads, images, server, site
 from imaged import client, httpd
 
 PASSWORD = "correct horse battery staple"
@@ -49,9 +49,10 @@ class Reply:
 
     @property
     def cookies(self) -> dict[str, str]:
-        """What it sets, by name: the value alone."""
+        """What it sets, by name: the value alone, or nothing where it ends the cookie."""
         lines = self.headers.get_all("Set-Cookie") or []
-        return {line.partition("=")[0]: line.partition("=")[2].partition(";")[0] for line in lines}
+        cookies = {line.partition("=")[0]: line.partition("=")[2].partition(";") for line in lines}
+        return {name: "" if "max-age=0" in flags.lower() else value for name, (value, _, flags) in cookies.items()}
 
 
 class Appliance:
@@ -78,16 +79,11 @@ class Appliance:
             self.admin.users.add(name, PASSWORD, role)
         self.tokens = {role: self.admin.tokens.add(name) for role, name in NAMES.items()}
         passing, room = relay.Relay(known, live), slots.Slots(32, 8)
-        self.application = site.application(
+        pages = site.application(
             self.admin, self.config, csrf_key=secrets.token_bytes(32), download=downloads.Downloads(live, passing, room)
         )
-        bytes_in_and_out = images.Images(live, passing, room)
-
-        def everything(environ, start_response):
-            data = re.match("/(sessions|images)(/|$)", environ["PATH_INFO"])
-            return (bytes_in_and_out if data else self.application)(environ, start_response)
-
-        self.server = httpd.Server(("127.0.0.1", 0), everything, threads=32, name="image-appliance")
+        self.application = server.together(pages, images.Images(live, passing, room))
+        self.server = httpd.Server(("127.0.0.1", 0), self.application, threads=32, name="image-appliance")
         self._serving = self.server.launch()
         self.port = self.server.bind_addr[1]
         self._database = books

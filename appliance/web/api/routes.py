@@ -4,6 +4,8 @@ import dataclasses
 import re
 from collections.abc import Callable
 
+import pydantic
+
 from appliance import errors
 from appliance.web import answers
 from appliance.web.api import domains, events, hosts, images, me, models, transfers
@@ -216,10 +218,21 @@ def find(method: str, path: str) -> tuple[Route, dict[str, str]]:
     return chosen[0], chosen[1].groupdict()
 
 
+def shown(model: type[models.View], result: object) -> dict:
+    """`result`, which has the attributes or keys that `model` names, as JSON-able values."""
+    try:
+        return model.model_validate(result).model_dump(mode="json")
+    except pydantic.ValidationError as error:
+        # Not the client's doing: it must not pass for a bad request.
+        raise RuntimeError(f"{model.__name__} promises what was not given") from error
+
+
 def render(route: Route, result: object) -> answers.Answer:
     """What a handler returned, as an answer: through its model, so that the document never promises what is not sent."""
     if isinstance(result, answers.Answer):
         return result
     if route.answer is None:
         return answers.Answer(route.status)
-    return answers.of_json(route.answer.model_validate(result).model_dump(mode="json"), route.status)
+    content = shown(route.answer, result)
+    headers = {"Location": f"{PREFIX}{route.path}/{content['id']}"} if route.status == 201 else {}
+    return answers.of_json(content, route.status, **headers)

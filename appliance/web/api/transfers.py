@@ -1,7 +1,6 @@
 """/transfers: uploads, from the first question to the verified image."""
 
 from appliance.admin import views
-from appliance.web import answers
 from appliance.web.api import models
 from appliance.web.api.calls import Call
 
@@ -18,10 +17,8 @@ def check(call: Call) -> views.Checked:
     return call.admin.transfers.check(call.user, _wanted(call.body))
 
 
-def create(call: Call) -> answers.Answer:
-    made = call.admin.transfers.create(call.user, _wanted(call.body))
-    content = models.Transfer.model_validate(made).model_dump(mode="json")
-    return answers.of_json(content, 201, Location=f"/api/v1/transfers/{made.id}")
+def create(call: Call) -> views.Transfer:
+    return call.admin.transfers.create(call.user, _wanted(call.body))
 
 
 def ticket(call: Call) -> views.Ticket:
