@@ -23,8 +23,8 @@ log = logging.getLogger("imaged")
 CONTROL_THREADS = 32
 #: Seconds that running requests have to end before they are broken off ...
 STOP_TIMEOUT = 2.0
-# ... and seconds after which the process ends whatever hangs: less than what systemd waits, and no byte that was acknowledged is lost.
-GIVE_UP = 15.0
+# ... and seconds after which the process ends whatever hangs, before its supervisor kills it: no byte that was acknowledged is lost.
+GIVE_UP = 6.0
 
 
 class CannotStart(Exception):
