@@ -31,7 +31,7 @@ HEADERS = {
     "Content-Security-Policy": CONTENT_SECURITY_POLICY,
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
-    # Not no-referrer: with it browsers send forms with `Origin: null`, and their origin could not be checked. Other sites learn nothing either way.
+    # Not no-referrer: with it browsers send forms with `Origin: null`, which nobody could check. Other sites learn nothing either way.
     "Referrer-Policy": "same-origin",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
