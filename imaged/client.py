@@ -209,8 +209,10 @@ class Control:
     def volume(self, domain: str, name: str) -> dict:
         return self._call("GET", _path("domains", domain, "volumes", name))
 
-    def create_volume(self, domain: str, name: str, *, size: int, allocation: str = "sparse") -> dict:
-        return self._call("PUT", _path("domains", domain, "volumes", name), {"size": size, "allocation": allocation})
+    def create_volume(self, domain: str, name: str, *, size: int, allocation: str = "sparse", initial_size: int | None = None) -> dict:
+        """`initial_size`: bytes of a sparse volume that will be filled, where not all will be: only they need space."""
+        body = {"size": size, "allocation": allocation, "initial_size": initial_size}
+        return self._call("PUT", _path("domains", domain, "volumes", name), body)
 
     def complete_volume(self, domain: str, name: str) -> dict:
         return self._call("POST", _path("domains", domain, "volumes", name, "complete"))

@@ -44,7 +44,8 @@ class One:
     def put(self, request: webob.Request, domain: str, name: str) -> webob.Response:
         body = handlers.json_body(request)
         size, allocation = handlers.field(body, "size", int), handlers.field(body, "allocation", str, "sparse")
-        volume, new = self._volumes.create(domain, name, size, allocation)
+        initial_size = handlers.field(body, "initial_size", (int, type(None)), None)
+        volume, new = self._volumes.create(domain, name, size, allocation, initial_size)
         return handlers.json_response(volume.as_json(), 201 if new else 200)
 
     def delete(self, request: webob.Request, domain: str, name: str) -> webob.Response:

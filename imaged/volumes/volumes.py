@@ -22,6 +22,8 @@ from imaged.volumes import errors
 from imaged.volumes.domains import Domain, Domains, check_name
 
 PARTIAL = ".partial-"
+#: Beside a partial volume of which only a part will be filled: how many bytes that is. Goes with the journal.
+EXPECTED = journal.SUFFIX + ".expected"
 #: The largest that a file's offset can say (8 EiB - 1).
 MAX_SIZE = (1 << 63) - 1
 ALLOCATIONS = ("sparse", "preallocated")
@@ -102,8 +104,11 @@ class Volumes:
         with _directory(domain) as directory:
             return self._space(directory)
 
-    def create(self, domain_id: str, name: str, size: int, allocation: str) -> tuple[Volume, bool]:
+    def create(self, domain_id: str, name: str, size: int, allocation: str, initial_size: int | None = None) -> tuple[Volume, bool]:
         """Makes the partial volume; repeatable. Returns it, and whether it is new.
+
+        `initial_size`: bytes of a sparse volume that will be filled, where not all of them will be: only these need
+        to be available, and are reserved.
 
         Raises InvalidName, BadRequest, NoDomain, NotAFile, NoSpace, and Exists when the name is taken by a complete volume, or by
         one of another size.
@@ -113,10 +118,13 @@ class Volumes:
             raise daemon_errors.BadRequest(f"Invalid allocation {allocation!r}: must be one of {', '.join(ALLOCATIONS)}")
         if not 0 < size <= MAX_SIZE:
             raise daemon_errors.BadRequest(f"Invalid size {size}: a volume has 1 to {MAX_SIZE} bytes")
+        needed = size if initial_size is None or allocation == "preallocated" else initial_size
+        if not 0 <= needed <= size:
+            raise daemon_errors.BadRequest(f"Invalid initial_size {needed}: must be from 0 to the size, {size}")
         domain = self._domains.get(domain_id)
         with _directory(domain) as directory:
             with self._lock:
-                new = self._make(domain, directory, name, size)
+                new = self._make(domain, directory, name, size, needed)
             # Outside the lock: where the file system cannot reserve blocks they are written one by one. The
             # file's size counts against the domain already.
             if allocation == "preallocated":
@@ -168,7 +176,7 @@ class Volumes:
                     os.unlink(file_name, dir_fd=directory)
             os.fsync(directory)
 
-    def _make(self, domain: Domain, directory: int, name: str, size: int) -> bool:
+    def _make(self, domain: Domain, directory: int, name: str, size: int, needed: int) -> bool:
         """Under the lock: makes the partial file of its full size, without blocks, unless it is there. Returns whether it is new."""
         if _stat(directory, name) is not None:
             raise errors.Exists(f"Volume {name!r} already exists in storage domain {domain.name!r}")
@@ -181,11 +189,13 @@ class Volumes:
                 f"Volume {name!r} is already being filled, with {before.st_size} bytes instead of {size}: delete it, or choose another name"
             )
         available = self._space(directory).available
-        if size > available:
-            raise _no_space(domain, available, size)
+        if needed > available:
+            raise _no_space(domain, available, needed)
         _remove_journal(directory, name)
         flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
         try:
+            if needed < size:
+                _write_expected(directory, name, needed)
             file = os.open(PARTIAL + name, flags, 0o600, dir_fd=directory)
             try:
                 os.ftruncate(file, size)
@@ -194,6 +204,7 @@ class Volumes:
                 os.close(file)
         except OSError as error:
             self._undo(directory, name)
+            _remove_journal(directory, name)
             raise _refused(domain, error, available, size) from None
         os.fsync(directory)
         return True
@@ -253,14 +264,32 @@ def _reserved(directory: int) -> int:
     """Bytes that the partial volumes in `directory` have yet to fill."""
     total = 0
     for name in os.listdir(directory):
-        if name.startswith(PARTIAL) and not name.endswith(journal.SUFFIX):
+        if name.startswith(PARTIAL) and journal.SUFFIX not in name:
             try:
                 found = os.stat(name, dir_fd=directory, follow_symlinks=False)
             except FileNotFoundError:
                 continue
             if stat.S_ISREG(found.st_mode):
-                total += max(0, found.st_size - found.st_blocks * 512)
+                total += max(0, min(found.st_size, _expected(directory, name)) - found.st_blocks * 512)
     return total
+
+
+def _expected(directory: int, partial: str) -> int:
+    """Bytes of the partial volume's file that will be filled: all, unless it says otherwise."""
+    try:
+        file = os.open(partial + EXPECTED, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=directory)
+        with open(file, "rb") as stream:
+            return int(stream.read(32))
+    except (OSError, ValueError):
+        return MAX_SIZE
+
+
+def _write_expected(directory: int, name: str, count: int) -> None:
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+    with open(os.open(PARTIAL + name + EXPECTED, flags, 0o600, dir_fd=directory), "wb") as file:
+        file.write(b"%d\n" % count)
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def _stat(directory: int, file_name: str) -> os.stat_result | None:
@@ -346,7 +375,7 @@ def _rename(directory: int, name: str, partial: os.stat_result) -> None:
 
 
 def _remove_journal(directory: int, name: str) -> None:
-    """Removes it for good, and what a crash left of writing it."""
+    """Removes it for good, with what a crash left of writing it, and what was expected."""
     prefix = PARTIAL + name + journal.SUFFIX
     for found in os.listdir(directory):
         if found.startswith(prefix):

@@ -7,6 +7,7 @@ import stat
 import subprocess
 import sys
 import uuid
+from pathlib import Path
 
 import pytest
 
@@ -237,6 +238,12 @@ def test_supervised_by_nobody_is_refused(words):
     ended = subprocess.run(close, capture_output=True, text=True, timeout=PATIENCE)
 
     assert (ended.returncode, "standard input is closed" in ended.stderr) == (2, True)
+
+
+def test_the_documentation_has_every_setting():
+    text = (Path(__file__).parents[2] / "docs" / "imaged.md").read_text("utf-8")
+
+    assert [field.name for field in dataclasses.fields(config.Config) if f"`{config.option(field.name)}" not in text] == []
 
 
 def test_help_explains_every_setting():

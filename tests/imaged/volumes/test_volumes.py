@@ -177,6 +177,47 @@ def test_what_has_arrived_is_reserved_no_longer(volumes, domain, monkeypatch):
     assert volumes.space(domain).reserved <= 3 * MIB
 
 
+def test_a_disk_larger_than_the_domain_is_taken_when_little_of_it_will_be_filled(volumes, domain, monkeypatch):
+    available_is(monkeypatch, 10 * MIB)
+
+    volume, _ = volumes.create("iso", NAME, 200 << 30, "sparse", initial_size=4 * MIB)
+
+    assert (volume.size, volume.allocated) == (200 << 30, 0)
+    assert volumes.space(domain).reserved == 4 * MIB
+    assert [volume.name for volume in volumes.all("iso")] == [NAME]
+
+
+def test_what_will_be_filled_must_be_available(volumes, domain, monkeypatch):
+    available_is(monkeypatch, MIB)
+
+    with pytest.raises(daemon_errors.NoSpace):
+        volumes.create("iso", NAME, 200 << 30, "sparse", initial_size=2 * MIB)
+
+    assert os.listdir(domain.path) == [".image-domain"]
+
+
+def test_a_preallocated_volume_needs_all_of_its_space(volumes, monkeypatch):
+    available_is(monkeypatch, MIB)
+
+    with pytest.raises(daemon_errors.NoSpace):
+        volumes.create("iso", NAME, 2 * MIB, "preallocated", initial_size=0)
+
+
+@pytest.mark.parametrize("initial_size", [-1, MIB + 1])
+def test_no_more_can_be_filled_than_there_is(volumes, initial_size):
+    with pytest.raises(daemon_errors.BadRequest, match="initial_size"):
+        volumes.create("iso", NAME, MIB, "sparse", initial_size=initial_size)
+
+
+@pytest.mark.parametrize("act", ["complete", "delete"])
+def test_what_was_expected_is_forgotten_in_the_end(volumes, domain, act):
+    volumes.create("iso", NAME, MIB, "sparse", initial_size=10)
+
+    getattr(volumes, act)("iso", NAME)
+
+    assert [name for name in os.listdir(domain.path) if "expected" in name] == []
+
+
 def test_domains_on_one_file_system_share_its_space(volumes, domains, root, domain, monkeypatch):
     other, _ = domains.add("data", "Disks", str(root / "data"))
     available_is(monkeypatch, 10 * MIB)
