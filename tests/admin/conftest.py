@@ -7,7 +7,7 @@ from tests.admin.house import Daemon, House
 def daemon(tmp_path):
     daemon = Daemon(tmp_path)
     yield daemon
-    daemon.stop()
+    daemon.stop(wait=False)
 
 
 @pytest.fixture
