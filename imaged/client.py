@@ -84,6 +84,7 @@ class Connection:
     def __init__(self, address: str, timeout: float, tls: ssl.SSLContext | None):
         self._address = address
         self._method = ""
+        self._raw: http.client.HTTPResponse | None = None
         self._response: Response | None = None
         self._discarded = False
         with unreachable(address):
@@ -108,9 +109,9 @@ class Connection:
     def response(self) -> Response:
         """The answer's head; interim (1xx) answers are skipped."""
         with unreachable(self._address):
-            raw = http.client.HTTPResponse(self.sock, method=self._method)
-            raw.begin()
-        self._response = Response(self._address, raw)
+            self._raw = http.client.HTTPResponse(self.sock, method=self._method)
+            self._raw.begin()
+        self._response = Response(self._address, self._raw)
         return self._response
 
     def discard(self) -> None:
@@ -119,6 +120,9 @@ class Connection:
         self.close()
 
     def close(self) -> None:
+        # The response reads through a file of its own, which would keep the socket open.
+        if self._raw:
+            self._raw.close()
         self.sock.close()
 
     @property

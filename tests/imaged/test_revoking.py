@@ -5,7 +5,8 @@ import time
 
 import pytest
 
-from imaged import client, journal, ops
+from imaged import client, httpd, journal, ops, services
+from imaged.httpd import tls
 from tests.imaged.conftest import ask
 
 
@@ -199,3 +200,21 @@ def test_deleting_them_all_revokes_each(daemon, image):
     assert connection.response().status == 403
     assert daemon.get(ticket).code == "no-ticket"
     connection.close()
+
+
+def test_a_silent_peer_is_interrupted_over_tls_too(daemon, image, certificate):
+    server = httpd.Server(("127.0.0.1", 0), services.images_app(daemon.context), threads=2, tls=tls.server_context(*certificate))
+    server.launch()
+    ticket = daemon.ticket(image)
+    connection = client.Connection("https://{}:{}".format(*server.bind_addr), 10, tls.client_context(certificate[0]))
+    connection.start("PUT", f"/images/{ticket}", [("Content-Length", "1000")])
+    connection.send(b"x" * 10)
+    wait(lambda: daemon.control.ticket(ticket)["active"])
+
+    began = time.monotonic()
+    daemon.control.delete_ticket(ticket)
+
+    assert time.monotonic() - began < 5
+    assert connection.response().status == 403
+    connection.close()
+    server.stop()
