@@ -111,7 +111,7 @@ def test_a_bad_or_unknown_parameter_is_refused(text):
 
 
 def test_good_parameters_are_taken():
-    assert bodies.query("limit=7&after=12_ab", models.Page) == models.Page(limit=7, after="12_ab")
+    assert bodies.query("limit=7&after=12", models.EventsQuery) == models.EventsQuery(limit=7, after="12")
 
 
 def test_a_form_is_read():

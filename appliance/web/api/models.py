@@ -63,11 +63,14 @@ class NoQuery(Query):
     """A route without parameters."""
 
 
+Limit = Annotated[int, Field(ge=1, le=200)]
+
+
 class Page(Query):
     """A page of a list."""
 
-    limit: Annotated[int, pydantic.BeforeValidator(_digits, json_schema_input_type=int), Field(ge=1, le=200)] = 50
-    after: Annotated[str, Field(pattern="^[A-Za-z0-9_=.:-]{1,200}$", description="`next` of the page before.")] | None = None
+    limit: Annotated[Limit, pydantic.BeforeValidator(_digits, json_schema_input_type=Limit)] = 50
+    after: Annotated[str, Field(pattern="^[0-9]{1,16}_[0-9a-f-]{36}$", description="`next` of the page before.")] | None = None
 
 
 Id = Annotated[str, Field(pattern="^[A-Za-z0-9-]{1,64}$")]
@@ -82,6 +85,7 @@ class TransfersQuery(Page):
 
 
 class EventsQuery(Page):
+    after: Annotated[str, Field(pattern="^[0-9]{1,16}$", description="`next` of the page before.")] | None = None
     transfer: Id | None = None
     image: Id | None = None
 
@@ -262,13 +266,32 @@ class Fingerprint(Request):
     pieces: Annotated[list[Piece], Field(max_length=64)] = []
 
 
+#: The rules are `admin.names`' own, and so are the words of its refusal; here they are only told.
+Name = Annotated[
+    str,
+    pydantic.WithJsonSchema(
+        {
+            "type": "string",
+            "minLength": 1,
+            "maxLength": 255,
+            "pattern": r"^(?!\s)(?![. ]*$)[^/\\\x00-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060\u2066-\u2069\ufeff]+(?<!\s)$",
+            "description": "What a person calls the image: data, never a path. No separators, control or invisible characters.",
+        }
+    ),
+]
+
+
 class NewTransfer(Request):
     """An upload to be."""
 
-    name: Annotated[str, Field(description="What a person calls the image: data, never a path.")]
-    size: Annotated[int, Field(le=LARGEST, description="Of the file, bytes; above 0.")]
+    name: Name
+    size: Annotated[
+        int,
+        pydantic.WithJsonSchema({"type": "integer", "minimum": 1, "maximum": LARGEST, "description": "Of the file, bytes."}),
+        Field(ge=-LARGEST, le=LARGEST),
+    ]
     format: Format
-    domain: Annotated[str, Field(description="Storage domain: id or name.", max_length=255)]
+    domain: Annotated[str, Field(description="Storage domain: id or name.", min_length=1, max_length=255)]
     allocation: Literal["sparse", "preallocated"] = "sparse"
     sha256: Annotated[Sha256 | None, Field(description="What the file must hash to.")] = None
     fingerprint: Fingerprint | None = None

@@ -80,7 +80,7 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", "/domains", domains.index, "The storage domains, with their space", models.Domains),
     Route("GET", "/domains/{id}", domains.show, "One storage domain", models.Domain),
     Route("GET", "/hosts", hosts.index, "The hosts that storage domains lie on", models.Hosts),
-    Route("GET", "/images", images.index, "Images, newest first", models.Images, query=models.ImagesQuery),
+    Route("GET", "/images", images.index, "Images, newest first", models.Images, query=models.ImagesQuery, refusals=(errors.NotFound,)),
     Route("GET", "/images/{id}", images.show, "One image", models.Image),
     Route(
         "DELETE",
