@@ -56,7 +56,8 @@ export class Upload {
    */
   constructor(file, wish, transfer, changed) {
     counter += 1;
-    this.key = `here-${counter}`;
+    // The same row tells the story on when an unfinished transfer is resumed here.
+    this.key = transfer?.id ?? `here-${counter}`;
     this.file = file;
     this.wish = wish;
     this.transfer = transfer;

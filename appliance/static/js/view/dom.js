@@ -94,7 +94,8 @@ export function keyed(parent, items, key, make) {
   const wanted = new Set(items.map(key));
   for (const [id, one] of known) {
     if (wanted.has(id)) continue;
-    one.el.remove();
+    // It may have moved to another list meanwhile.
+    if (one.el.parentNode === parent) one.el.remove();
     known.delete(id);
   }
   let at = parent.firstElementChild;

@@ -29,7 +29,17 @@ export function sections(me, concerns = () => true, concernsDomain = () => true)
     return { name, list, number, el: h("section", { class: "section", hidden: true, test: name }, h("h2", {}, texts.overview[name], number), list) };
   });
 
+  /** A row walks from list to list with its transfer, and takes the focus along. @type {Map<string, Row>} */
+  const rows = new Map();
+  const rowOf = (/** @type {Story} */ story) => {
+    const row = rows.get(story.key) ?? new Row(story, me);
+    rows.set(story.key, row);
+    row.el.setAttribute("data-key", story.key);
+    return row;
+  };
+
   const draw = () => {
+    const focused = document.activeElement;
     /** @type {Record<string, Story[]>} */
     const stories = { running: [], unfinished: [], finished: [] };
     const seen = new Set();
@@ -54,12 +64,11 @@ export function sections(me, concerns = () => true, concernsDomain = () => true)
     for (const { name, list, number, el } of parts) {
       el.hidden = stories[name].length === 0;
       say(number, stories[name].length > 1 ? count(stories[name].length, "upload") : "");
-      keyed(list, stories[name], (story) => story.key, (story) => {
-        const row = new Row(story, me);
-        row.el.setAttribute("data-key", story.key);
-        return { el: row.el, update: (next) => row.update(next) };
-      });
+      keyed(list, stories[name], (story) => story.key, rowOf);
     }
+    const keys = new Set(Object.values(stories).flat().map(({ key }) => key));
+    for (const key of rows.keys()) if (!keys.has(key)) rows.delete(key);
+    if (focused instanceof HTMLElement && focused.isConnected && document.activeElement !== focused) focused.focus({ preventScroll: true });
     drawn(Object.values(stories).every((some) => some.length === 0));
   };
   /** @type {(empty: boolean) => void} */

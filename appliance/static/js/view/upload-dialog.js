@@ -72,7 +72,10 @@ class UploadDialog {
     }
     const first = this.picks.length === files.length;
     this.update();
-    if (first && files.length) this.picks[0].name.focus({ preventScroll: true });
+    if (!first || !files.length) return;
+    const { name } = this.picks[0];
+    name.focus({ preventScroll: true });
+    name.setSelectionRange(name.value.length, name.value.length);
   }
 
   /** @param {Pick} pick */
@@ -119,8 +122,8 @@ function focusRow(key) {
   const look = () => {
     const row = document.querySelector(`[data-key="${key}"]`);
     tries -= 1;
-    if (row instanceof HTMLElement) row.focus({ preventScroll: false });
-    else if (tries > 0 && document.activeElement === document.body) setTimeout(look, 50);
+    if (row instanceof HTMLElement) row.focus();
+    else if (tries > 0) setTimeout(look, 50);
   };
   setTimeout(look, 50);
 }
