@@ -7,7 +7,8 @@ import json
 import os
 import socket
 import tempfile
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from email.message import Message
 from pathlib import Path
@@ -150,6 +151,14 @@ def raw(path: str, data: bytes) -> bytes:
         while more := sock.recv(1 << 16):
             answer += more
         return answer
+
+
+def wait(condition: Callable[[], bool]) -> None:
+    """Until it is so. Fails after 10 seconds."""
+    deadline = time.monotonic() + 10
+    while not condition():
+        assert time.monotonic() < deadline, "it never happened"
+        time.sleep(0.001)
 
 
 @pytest.fixture(scope="session")

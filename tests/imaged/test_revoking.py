@@ -7,14 +7,7 @@ import pytest
 
 from imaged import client, httpd, journal, ops, services
 from imaged.httpd import tls
-from tests.imaged.conftest import ask
-
-
-def wait(condition) -> None:
-    deadline = time.monotonic() + 10
-    while not condition():
-        assert time.monotonic() < deadline, "it never happened"
-        time.sleep(0.001)
+from tests.imaged.conftest import ask, wait
 
 
 def start_upload(daemon, ticket: str, length: int, sent: bytes) -> client.Connection:
