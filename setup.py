@@ -36,6 +36,7 @@ setup(
             "hypothesis",
             "import-linter",
             "mypy",
+            "psutil",
             "pytest",
             "pytest-timeout",
             "pytest-xdist",
