@@ -24,7 +24,10 @@ def read(request: webob.Request, limit: int) -> bytes | None:
     length = int(announced[:20])
     if length > limit:
         raise errors.TooLarge(limit=limit)
-    data = request.environ["wsgi.input"].read(length)
+    try:
+        data = request.environ["wsgi.input"].read(length)
+    except OSError:
+        raise errors.BadRequest(reason="its body stopped arriving") from None
     if len(data) != length:
         raise errors.BadRequest(reason="its body ended before its announced length")
     return data

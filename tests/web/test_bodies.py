@@ -52,6 +52,18 @@ def test_a_body_that_is_not_as_announced_is_refused(environ, error):
         bodies.read(request(b"abc", **environ), LIMIT)
 
 
+def test_a_body_that_stops_arriving_is_the_clients_fault():
+    class Silent:
+        def read(self, _length):
+            raise TimeoutError
+
+    made = request(CONTENT_LENGTH="3")
+    made.environ["wsgi.input"] = Silent()
+
+    with pytest.raises(errors.BadRequest, match="stopped arriving"):
+        bodies.read(made, LIMIT)
+
+
 def test_a_json_object_is_taken():
     assert parsed(b'{"a": 1, "b": [{"c": null}]}') == {"a": 1, "b": [{"c": None}]}
 
