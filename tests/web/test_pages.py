@@ -174,7 +174,8 @@ def test_another_method_is_405_and_names_those_that_work(logged_in, method, path
     assert reply.headers["Allow"]
 
 
-def test_the_authoritys_certificate_is_for_everybody(browser):
+def test_the_authoritys_certificate_is_for_everybody_and_offered_at_the_login(browser):
+    assert 'href="/ca.pem"' in browser.get("/login").text
     reply = browser.get("/ca.pem")
 
     assert reply.text.startswith("-----BEGIN CERTIFICATE-----")
