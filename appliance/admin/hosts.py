@@ -88,6 +88,10 @@ class Hosts:
             self._set(host.id, True, None, events.INFO, f"Host {host.name} answers again")
         return True
 
+    def silent(self, host_id: str) -> bool:
+        """It did not answer the last look: asking it now could take long."""
+        return host_id in self._silent_since
+
     def gone(self, host_id: str) -> bool:
         """The host has been silent for longer than a restart of its daemon takes."""
         since = self._silent_since.get(host_id)

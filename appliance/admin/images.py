@@ -1,8 +1,10 @@
 """The images: what was uploaded, how to read it, and its end."""
 
+import contextlib
 import logging
 import math
 import threading
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import sqlalchemy as sa
@@ -48,6 +50,8 @@ class Images:
         self._clock = clock
         self._lock = threading.Lock()
         self._readings: dict[str, Reading] = {}
+        #: Images that a request of this process deletes: the monitor leaves them to it.
+        self._in_hand: set[str] = set()
         self._tended = 0.0
 
     def page(self, *, domain: str | None = None, limit: int = lists.LIMIT, after: str | None = None) -> views.Page:
@@ -100,6 +104,22 @@ class Images:
         if image.volume is not None:
             with self._hosts.asking(image.domain.host) as control:
                 control.info()
+        with self._holding(image_id):
+            self._mark(image_id)
+            self._delete(image, user)
+
+    @contextlib.contextmanager
+    def _holding(self, image_id: str) -> Iterator[None]:
+        with self._lock:
+            self._in_hand.add(image_id)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._in_hand.discard(image_id)
+
+    def _mark(self, image_id: str) -> None:
+        """From now on the image is being deleted. Raises errors.ImageLocked."""
         with self._database.session() as session:
             # Marked before the first byte goes: if we die now, the monitor ends what was begun, and nobody reads half an image.
             marked = session.scalar(
@@ -111,13 +131,14 @@ class Images:
             if marked is None:
                 image = _find(session, image_id)
                 raise errors.ImageLocked(name=image.name, reason=image.reason or "its upload is not finished")
-        self._delete(image, user)
 
     def tend(self) -> None:
         """For the monitor: ends deletions that were begun, keeps read tickets alive while they are used, revokes the others."""
         with self._database.reading() as session:
             leftovers = list(session.scalars(sa.select(models.Image).where(models.Image.deleting)))
         for image in leftovers:
+            if image.id in self._in_hand:
+                continue
             try:
                 self._delete(image, None)
             except (errors.HostDown, errors.HostRefused) as error:

@@ -125,6 +125,8 @@ class Monitor:
             # Somebody who works on it now knows better than we do: the next look comes.
             with self._live.holding(transfer_id, wait=False) as free:
                 if not free:
+                    if transfer_id in full:
+                        self._stops.append((transfer_id, "no-space", "seen while somebody worked on it"))
                     return transfer_id in full
                 with self._database.reading() as session:
                     transfer = session.get(models.Transfer, transfer_id)

@@ -1,5 +1,6 @@
 """Uploads, as people and scripts ask for them. The byte's own way is the transfer room's; what goes on unasked is the monitor's."""
 
+import contextlib
 from collections.abc import Callable
 
 import sqlalchemy as sa
@@ -108,8 +109,11 @@ class Transfers:
         return self.get(user, transfer.id)
 
     def get(self, user: views.User, transfer_id: str) -> views.Transfer:
-        """Every role may look. Raises errors.NotFound."""
-        return self._view(user, self._load(transfer_id))
+        """As it is now: of a running upload the host is asked what has arrived. Every role may look. Raises errors.NotFound."""
+        transfer = self._load(transfer_id)
+        if transfer.phase == Phase.TRANSFERRING and not self._hosts.silent(transfer.domain.host_id):
+            transfer = self._asked(transfer)
+        return self._view(user, transfer)
 
     def page(self, user: views.User, *, state: str | None = None, limit: int = lists.LIMIT, after: str | None = None) -> views.Page:
         """Transfers, newest first; `state` is running, unfinished or finished. Raises errors.Invalid."""
@@ -300,6 +304,14 @@ class Transfers:
                 if refused.status == 404:
                     return []
                 raise
+
+    def _asked(self, transfer: models.Transfer) -> models.Transfer:
+        """The transfer, with what its host tells at this moment, unless somebody works on it or the host does not answer."""
+        with self._live.holding(transfer.id, wait=False) as free, contextlib.suppress(errors.HostDown, errors.HostRefused, errors.NoSpace):
+            transfer = self._load(transfer.id)
+            if free and transfer.phase == Phase.TRANSFERRING:
+                self._live.tend(transfer)
+        return transfer
 
     def _load(self, transfer_id: str) -> models.Transfer:
         with self._database.reading() as session:

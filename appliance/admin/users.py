@@ -1,5 +1,7 @@
 """The users: names, roles and passwords."""
 
+import functools
+
 import argon2
 import sqlalchemy as sa
 from sqlalchemy import orm
@@ -22,8 +24,10 @@ class Users:
         self._events = events
         self._clock = clock
         self._hasher = argon2.PasswordHasher()
-        # An unknown user's password is compared with this one: it takes as long as a known user's.
-        self._nobody = self._hasher.hash("nobody has this password")
+
+    @functools.cached_property
+    def _nobody(self) -> str:
+        return self._hasher.hash("nobody has this password")
 
     def add(self, name: str, password: str, role: str) -> views.User:
         """Raises errors.Invalid (name, role), errors.BadPassword, errors.UserExists."""
@@ -83,8 +87,10 @@ class Users:
         """The user whose name and password these are. Raises errors.WrongPassword, after the same time whether the user exists or not."""
         with self._database.reading() as session:
             user = session.scalar(sa.select(models.User).where(models.User.name == name))
+        # An unknown user's password is compared too, and the digest for that made whoever asks first: nothing is told by the time it takes.
+        nobody = self._nobody
         try:
-            self._hasher.verify(user.password_hash if user else self._nobody, password[:MAX_PASSWORD])
+            self._hasher.verify(user.password_hash if user else nobody, password[:MAX_PASSWORD])
         except (argon2.exceptions.VerifyMismatchError, UnicodeEncodeError):
             raise errors.WrongPassword from None
         if user is None:

@@ -35,7 +35,7 @@ def test_only_what_the_host_holds_as_a_whole_is_compared_with_it():
 
 
 def test_another_size_is_named_in_words():
-    with pytest.raises(errors.DifferentFile, match="has 3.36 GiB, but the upload was started with 3.30 GiB"):
+    with pytest.raises(errors.DifferentFile, match=r"has 3\.36 GiB, but the upload was started with 3\.30 GiB"):
         identity.same_size(round(3.30 * GIB), round(3.36 * GIB))
 
 

@@ -1,5 +1,7 @@
 """The watch: heartbeats, tickets, hosts, expiry. The clock is turned, nobody waits."""
 
+import threading
+
 import pytest
 
 from appliance import errors
@@ -255,8 +257,6 @@ def test_the_watch_runs_by_itself_and_stops(house):
     house.send(transfer, disk())
     finished = []
     record = house.admin.events.record
-    import threading
-
     done = threading.Event()
 
     def recorded(session, code, *rest, **words):

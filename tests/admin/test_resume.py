@@ -47,7 +47,7 @@ def test_a_browser_must_show_the_file(house, paused):
 
 
 def test_a_file_of_another_size_is_refused_before_anything_is_compared(house, paused):
-    with pytest.raises(errors.DifferentFile, match="has 5.00 MiB, but the upload was started with 4.00 MiB"):
+    with pytest.raises(errors.DifferentFile, match=r"has 5\.00 MiB, but the upload was started with 4\.00 MiB"):
         house.transfers.resume(house.ann, paused.id, views.Proof(5 * MIB))
 
     assert house.phase(paused) == "paused_user"

@@ -287,7 +287,7 @@ def test_finalize_with_bytes_missing_is_refused_and_changes_nothing(house):
     ticket = house.transfers.ticket(house.ann, transfer.id)
     house.put(ticket.url, b"x" * MIB, MIB)
 
-    with pytest.raises(errors.Incomplete, match="2.00 MiB of the image have not arrived") as refused:
+    with pytest.raises(errors.Incomplete, match=r"2\.00 MiB of the image have not arrived") as refused:
         house.transfers.finalize(house.ann, transfer.id)
 
     assert refused.value.details == {"missing": [[0, MIB], [2 * MIB, 3 * MIB]]}
@@ -463,3 +463,24 @@ def test_a_huge_sparse_upload_takes_no_disk(house):
         return
     assert house.send(transfer, b"x" * 4096, offset=size - 4096) == 200
     assert house.transfers.pause(house.ann, transfer.id).durable == ((size - 4096, size),)
+
+
+def test_what_was_acknowledged_is_shown_at_once_also_after_a_crash(house):
+    """No byte that the host holds for good need be sent again."""
+    transfer = house.create()
+    url = house.transfers.ticket(house.ann, transfer.id).url
+    house.put(url, b"x" * MIB)
+    assert house.transfers.get(house.ann, transfer.id).durable == ((0, MIB),)
+    house.put(url, b"x" * MIB, 2 * MIB)
+
+    house.crash()
+    house.admin.hosts.load()
+
+    assert house.transfers.get(house.ann, transfer.id).durable == ((0, MIB), (2 * MIB, 3 * MIB))
+
+
+def test_a_running_upload_is_shown_while_its_host_is_away(house):
+    transfer = house.create()
+    house.daemon.stop()
+
+    assert house.transfers.get(house.ann, transfer.id).phase == "transferring"
