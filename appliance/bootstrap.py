@@ -35,7 +35,7 @@ def prepare(settings: config.Config) -> Installation:
     """Directories, keys and certificates; whoever calls it holds the lock. Raises errors.BadState, config.BadSetting."""
     state = settings.state_dir
     try:
-        for name in DIRECTORIES:
+        for name in ("", *DIRECTORIES):
             files.make_private(state / name)
         names = certificates.local_names(settings.hostnames, settings.host)
         ca, ca_key = certificates.authority(state / "ca")

@@ -146,6 +146,8 @@ def _name(text: str) -> x509.Name:
 
 def _general_name(name: str) -> x509.GeneralName:
     """Raises BadName."""
+    if not name:
+        raise BadName(name)
     try:
         return x509.IPAddress(ipaddress.ip_address(name))
     except ValueError:

@@ -82,6 +82,8 @@ class Rooms:
         self._make_first_user()
         for listener in self._listeners(bus):
             listener.open()
+            # A start that fails later must not leave its threads behind.
+            stack.callback(listener.stop)
             listener.subscribe()
         daemon = self._daemon()
         stack.callback(daemon.stop)

@@ -97,7 +97,7 @@ class Supervisor:
             if self._stopping.is_set():
                 return
             delay = BACKOFF[0] if time.monotonic() - started > HEALTHY else min(delay * 2, BACKOFF[1])
-            log.warning("imaged ended by itself; started again in %.1f s", delay)
+            log.warning("imaged ended by itself; started again in %.1f s. Its last words: %s", delay, self._last_words)
             self._stopping.wait(delay)
 
     def _run(self) -> None:
@@ -144,13 +144,13 @@ def socket_directory(state_dir: pathlib.Path) -> pathlib.Path:
 
     The same one at every start: so a daemon that was left behind is found by its lock. Raises errors.BadState.
     """
-    own = state_dir / "run"
+    name = f"image-appliance-{os.getuid()}-{hashlib.sha256(os.fsencode(state_dir)).hexdigest()[:16]}"
+    bases = [base for base in (os.environ.get("XDG_RUNTIME_DIR"), tempfile.gettempdir(), "/tmp") if base]
+    places = [state_dir / "run", *(pathlib.Path(base) / name for base in bases)]
     # The daemon's lock files have longer names than its sockets, but no such limit.
-    if len(os.fsencode(own / "control")) <= MAX_SOCKET_PATH:
-        return own
-    base = os.environ.get("XDG_RUNTIME_DIR") or tempfile.gettempdir()
-    name = hashlib.sha256(os.fsencode(state_dir)).hexdigest()[:16]
-    elsewhere = pathlib.Path(base) / f"image-appliance-{os.getuid()}-{name}"
+    elsewhere = next(place for place in places if len(os.fsencode(place / "control")) <= MAX_SOCKET_PATH)
+    if elsewhere == places[0]:
+        return elsewhere
     try:
         with contextlib.suppress(FileExistsError):
             elsewhere.mkdir(mode=0o700)

@@ -220,6 +220,9 @@ def _refusal(environ: dict, error: errors.ApplianceError) -> answers.Answer:
     match error:
         case errors.MethodNotAllowed():
             answer.headers["Allow"] = str(error.words["allowed"])
+        case errors.LengthRequired():
+            # A body may follow all the same: nothing after it could be told from a request.
+            answer.headers["Connection"] = "close"
         case errors.OutOfRange():
             answer.headers["Content-Range"] = f"bytes */{error.words['size']}"
     if error.status == 401:

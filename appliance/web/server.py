@@ -13,7 +13,7 @@ from appliance import errors
 from appliance.web import security
 from imaged import httpd
 
-log = logging.getLogger(__name__)
+access = logging.getLogger("appliance.access")
 
 #: Paths of the images service, by their first part.
 BYTES = ("sessions", "images", "info")
@@ -30,6 +30,21 @@ def together(site: Callable, images: Callable) -> Callable:
         return (images if first and first[0] in BYTES else site)(environ, start_response)
 
     return security.guarded(dispatch)
+
+
+def logged(app: Callable) -> Callable:
+    """`app`, with a line in the log for each answer: who, what and the status. Never an id of a session or ticket, a query or a header."""
+
+    def log_and_call(environ: dict, start_response: Callable):
+        def start(status: str, *rest):
+            parts = environ["PATH_INFO"].split("/")
+            path = f"/{parts[1]}/…" if parts[1:2] and parts[1] in BYTES else environ["PATH_INFO"]
+            access.info("%s %s %r %s", environ["REMOTE_ADDR"], environ["REQUEST_METHOD"], path, status[:3])
+            return start_response(status, *rest)
+
+        return app(environ, start)
+
+    return log_and_call
 
 
 class Listener(plugins.SimplePlugin):
@@ -52,8 +67,9 @@ class Listener(plugins.SimplePlugin):
         super().__init__(bus)
         self._setting = setting
         self._address = address
-        self._server = httpd.Server(address, app, threads=threads, tls=tls, timeout=timeout, name=NAME)
+        self._server = httpd.Server(address, logged(app), threads=threads, tls=tls, timeout=timeout, name=NAME)
         self._thread: threading.Thread | None = None
+        self._open = False
 
     @property
     def port(self) -> int:
@@ -66,6 +82,7 @@ class Listener(plugins.SimplePlugin):
         try:
             _probe(host, port)
             self._server.prepare()
+            self._open = True
         except OSError as error:
             raise errors.PortTaken(host=host, port=port, reason=_reason(error), setting=self._setting) from None
 
@@ -75,8 +92,10 @@ class Listener(plugins.SimplePlugin):
         self._thread.start()
 
     def stop(self) -> None:
-        """Ends every connection, after a short time for the requests that run."""
-        self._server.stop()
+        """Ends every connection, after a short time for the requests that run. Does nothing if it does not listen."""
+        if self._open:
+            self._open = False
+            self._server.stop()
         if self._thread is not None:
             self._thread.join()
             self._thread = None

@@ -1,0 +1,248 @@
+"""The whole appliance by its own command: starts, says where it is, stops, starts again, and says plainly why it cannot."""
+
+import os
+import pathlib
+import re
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+
+import psutil
+import pytest
+
+from appliance import errors, supervisor
+from tests.transfer import room as rooms
+
+COMMAND = pathlib.Path(sys.executable).parent / "image-appliance"
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+class Appliance:
+    """One run of the command; `output` is what it printed, once it has ended or been waited for."""
+
+    def __init__(self, state: pathlib.Path, *arguments: str, **settings):
+        settings = {"images_port": 0, "daemon_port": 0, "threads": 32, "threads_reserved": 8, **settings}
+        self.port = int(settings.pop("port", 0)) or free_port()
+        self.state = state
+        environment = {**os.environ, **{f"IMAGE_APPLIANCE_{name.upper()}": str(value) for name, value in settings.items()}}
+        words = [COMMAND, "run", "--state-dir", state, "--host", "127.0.0.1", "--port", str(self.port), *arguments]
+        self.out = state.parent / f"{state.name}-{self.port}.out"
+        with self.out.open("wb") as out:
+            self.process = subprocess.Popen(words, env=environment, stdin=subprocess.DEVNULL, stdout=out, stderr=out)
+
+    @property
+    def output(self) -> str:
+        return self.out.read_text()
+
+    def started(self) -> "Appliance":
+        rooms.wait_for(lambda: "Ctrl-C" in self.output or self.process.poll() is not None, "the start", 40)
+        assert self.process.poll() is None, self.output
+        return self
+
+    def stop(self, number: int = signal.SIGINT) -> int:
+        self.process.send_signal(number)
+        return self.process.wait(25)
+
+    def daemon(self) -> psutil.Process:
+        return psutil.Process(self.process.pid).children()[0]
+
+    @property
+    def log(self) -> str:
+        return (self.state / "log" / "appliance.log").read_text()
+
+
+@pytest.fixture
+def run(tmp_path):
+    """`run("--http", setting=value)`: the command on this test's state directory."""
+    running = []
+
+    def start(*arguments: str, state: pathlib.Path = tmp_path / "state", **settings) -> Appliance:
+        running.append(Appliance(state, *arguments, **settings))
+        return running[-1]
+
+    yield start
+    for each in running:
+        if each.process.poll() is None:
+            each.process.kill()
+        each.process.wait()
+
+
+def curl(appliance: Appliance, path: str, *options: str, scheme: str = "https") -> str:
+    address = f"{scheme}://127.0.0.1:{appliance.port}{path}"
+    words = ["curl", "-sS", "--max-time", "10", "--cacert", appliance.state / "ca" / "ca.pem", *options, address]
+    return subprocess.run(words, check=True, capture_output=True, text=True).stdout
+
+
+def test_the_first_run_prints_what_one_needs_and_the_second_finds_it(run):
+    first = run().started()
+
+    password = re.search(r"Password: +(\S{16,}) ", first.output)
+    assert password
+    assert f"https://127.0.0.1:{first.port}/" in first.output
+    fingerprint = re.search(r"Certificate:  SHA-256 ([0-9A-F:]{95})", first.output)[1]
+    assert "version" in curl(first, "/info/")
+    assert "not-logged-in" in curl(first, "/api/v1/me")
+    assert first.stop() == 0
+    assert not list((first.state / "run").glob("imaged*"))
+
+    second = run().started()
+    assert "Password" not in second.output
+    assert fingerprint in second.output
+    assert second.stop(signal.SIGTERM) == 0
+    assert password[1] not in second.log
+    assert "Traceback" not in second.log + first.output + second.output
+
+
+def test_nothing_runs_on_after_the_end(run):
+    appliance = run().started()
+    daemon = appliance.daemon()
+
+    assert appliance.stop() == 0
+
+    assert not daemon.is_running()
+
+
+def test_a_killed_appliance_takes_its_daemon_along_and_starts_again(run):
+    appliance = run().started()
+    daemon = appliance.daemon()
+    appliance.process.kill()
+    appliance.process.wait()
+
+    again = run().started()
+
+    rooms.wait_for(lambda: not daemon.is_running(), "the old daemon to end")
+    assert "version" in curl(again, "/info/")
+    assert again.stop() == 0
+
+
+def test_a_killed_daemon_is_started_again(run):
+    appliance = run().started()
+    old = appliance.daemon()
+    old.kill()
+
+    def another():
+        children = psutil.Process(appliance.process.pid).children()
+        return children and children[0].pid != old.pid
+
+    rooms.wait_for(another, "another daemon")
+    assert appliance.stop() == 0
+
+
+def test_a_stop_does_not_wait_for_a_silent_client(run):
+    appliance = run("--http").started()
+    with socket.create_connection(("127.0.0.1", appliance.port)) as silent:
+        silent.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n")
+
+        assert appliance.stop() == 0
+
+
+def test_a_given_password_is_not_printed(run):
+    appliance = run(admin_password="chosen by the installer").started()
+
+    assert "chosen" not in appliance.output + appliance.log
+    assert "Password" not in appliance.output
+    assert appliance.stop() == 0
+
+
+def test_two_on_one_directory_are_told(run):
+    first = run().started()
+
+    second = run()
+
+    assert second.process.wait(20) == 1
+    assert f"process {first.process.pid}" in second.output
+    assert "Traceback" not in second.output
+    assert first.stop() == 0
+
+
+@pytest.mark.parametrize("setting", ["port", "images_port"])
+def test_a_port_in_use_is_named(run, setting):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        number = taken.getsockname()[1]
+
+        appliance = run(**{setting: number})
+
+        assert appliance.process.wait(20) == 1
+    assert f"port {number}" in appliance.output
+    assert f"the setting {setting}" in appliance.output
+    assert "Traceback" not in appliance.output
+
+
+def test_the_second_port_serves_images_alone(run):
+    second = free_port()
+    appliance = run(images_port=second).started()
+    appliance.port = second
+
+    assert "version" in curl(appliance, "/info/")
+    assert curl(appliance, "/login", "-o", "/dev/null", "-w", "%{http_code}") == "404"
+    assert appliance.stop() == 0
+
+
+def test_plain_http_is_for_reverse_proxies(run):
+    appliance = run("--http").started()
+
+    assert "Certificate" not in appliance.output
+    assert "version" in curl(appliance, "/info/", scheme="http")
+    assert appliance.stop() == 0
+
+
+def test_a_long_state_path_is_no_obstacle(run, tmp_path, monkeypatch):
+    with tempfile.TemporaryDirectory() as runtime:
+        monkeypatch.setenv("XDG_RUNTIME_DIR", runtime)
+        deep = tmp_path / ("d" * 100) / "state"
+        deep.parent.mkdir()
+
+        appliance = run(state=deep).started()
+
+        assert appliance.stop() == 0
+        assert [path.stat().st_mode & 0o777 for path in pathlib.Path(runtime).iterdir()] == [0o700]
+
+
+def test_a_socket_directory_of_somebody_else_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    monkeypatch.setattr(supervisor, "MAX_SOCKET_PATH", 200)
+    state = tmp_path / ("d" * 200)
+    place = supervisor.socket_directory(state)
+    place.rmdir()
+    place.symlink_to(tmp_path)
+
+    with pytest.raises(errors.BadState):
+        supervisor.socket_directory(state)
+
+
+def test_a_daemon_that_cannot_start_is_told_with_its_own_words(tmp_path, monkeypatch):
+    monkeypatch.setattr(supervisor, "START_TIMEOUT", 2.0)
+    running = supervisor.Supervisor(tmp_path, ["--root", str(tmp_path / "missing")])
+
+    with pytest.raises(errors.DaemonFailed) as refused:
+        running.start()
+
+    assert "missing" in refused.value.sentence
+    assert running.pid is None
+
+
+@pytest.mark.parametrize(
+    "url", ["nonsense", "sqlite:////dev/null/x.sqlite", "postgresql://user:hunter2@127.0.0.1:1/x", "oracle://a:hunter2@b/c"]
+)
+def test_a_database_that_cannot_be_opened_is_told_without_its_password(run, url):
+    appliance = run(database_url=url)
+
+    assert appliance.process.wait(20) == 1
+    assert "database_url" in appliance.output
+    assert "Traceback" not in appliance.output
+    assert "hunter2" not in appliance.output
+
+
+def test_the_lock_is_free_after_a_start_that_failed(run):
+    assert run(database_url="nonsense").process.wait(20) == 1
+
+    assert run().started().stop() == 0
