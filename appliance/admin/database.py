@@ -15,6 +15,9 @@ MIGRATIONS = pathlib.Path(__file__).parent / "migrations"
 # How long a transaction waits for another process (the command line) to end its own, in seconds.
 BUSY_TIMEOUT = 30
 
+# Transactions are short. What is written into a statement (digests, tickets) must not reach the log with its error.
+POOL = {"pool_size": 16, "max_overflow": 48, "hide_parameters": True}
+
 
 class Database:
     """One database. Thread-safe. `url` is an SQLAlchemy URL; an SQLite file is made, for its owner alone, when it is missing."""
@@ -25,7 +28,7 @@ class Database:
         if self._sqlite:
             self.engine = self._open_sqlite()
         else:
-            self.engine = sa.create_engine(self.url, pool_pre_ping=True, pool_size=16, max_overflow=48)
+            self.engine = sa.create_engine(self.url, pool_pre_ping=True, **POOL)
         self._write = orm.sessionmaker(self.engine, expire_on_commit=False)
         self._read = orm.sessionmaker(self.engine.execution_options(reading=True), expire_on_commit=False)
 
@@ -56,7 +59,7 @@ class Database:
         if self.url.database and self.url.database != ":memory:":
             # SQLite gives its journal files the mode of the database.
             os.close(os.open(self.url.database, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
-        engine = sa.create_engine(self.url, pool_size=16, max_overflow=48, connect_args={"timeout": BUSY_TIMEOUT})
+        engine = sa.create_engine(self.url, connect_args={"timeout": BUSY_TIMEOUT}, **POOL)
         sa.event.listen(engine, "connect", _prepare)
         sa.event.listen(engine, "begin", _begin)
         return engine

@@ -113,8 +113,9 @@ class Monitor:
         """The transfers whose data path met a full domain since the last look. Its other stops show in the look itself."""
         full = set()
         while self._stops:
-            transfer_id, code, sentence = self._stops.popleft()
-            log.info("Transfer %s was stopped: %s: %s", transfer_id, code, sentence)
+            # The sentence is the host's own, and may name a ticket: it is not for the log.
+            transfer_id, code, _ = self._stops.popleft()
+            log.info("Transfer %s was stopped: %s", transfer_id, code)
             if code == "no-space":
                 full.add(transfer_id)
         return full

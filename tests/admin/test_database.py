@@ -91,3 +91,10 @@ def test_times_come_back_aware_and_in_utc(database):
 
     with database.reading() as session:
         assert session.scalar(sa.select(models.Host.created_at)).utcoffset().total_seconds() == 0
+
+
+def test_an_error_does_not_show_what_was_written(database):
+    with pytest.raises(sa.exc.IntegrityError) as refused, database.session() as session:
+        session.execute(sa.insert(models.Login).values(digest="a secret", user_id="nobody", created_at=None, expires_at=None))
+
+    assert "a secret" not in str(refused.value)

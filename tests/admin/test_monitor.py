@@ -272,3 +272,21 @@ def test_the_watch_runs_by_itself_and_stops(house):
     assert done.wait(10)
     house.admin.monitor.stop()
     assert house.phase(transfer) == "finished_success"
+
+
+def test_no_ticket_reaches_the_log(house, caplog):
+    caplog.set_level("DEBUG")
+    transfer = house.create()
+    ticket = ticket_of(house, transfer)
+    token = house.transfers.ticket(house.ann, transfer.id).ticket
+
+    house.sessions.on_stopped(transfer.id, "ticket-gone", f"No such ticket {ticket}")
+    house.control.delete_ticket(ticket)
+    look(house)
+    house.daemon.stop()
+    look(house)
+    look(house, hosts.GRACE)
+
+    logged = "\n".join(record.getMessage() for record in caplog.records if record.name.startswith("appliance"))
+    assert "was stopped: ticket-gone" in logged
+    assert ticket not in logged and token not in logged
