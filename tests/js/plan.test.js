@@ -27,7 +27,7 @@ test("two lanes never get the same bytes, and together they get all", () => {
 });
 
 test("what was released without being confirmed comes again", () => {
-  const plan = new Plan(20 * MIB);
+  const plan = new Plan(20 * MIB, [], new ChunkSize(8 * MIB));
   const first = plan.next();
   assert.ok(first);
   plan.confirm([0, 3 * MIB]);
@@ -36,7 +36,7 @@ test("what was released without being confirmed comes again", () => {
 });
 
 test("confirmed bytes are never planned again, also when the host's list is older", () => {
-  const plan = new Plan(10 * MIB);
+  const plan = new Plan(10 * MIB, [], new ChunkSize(8 * MIB));
   const first = plan.next();
   assert.ok(first);
   plan.confirm(first);

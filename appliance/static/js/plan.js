@@ -45,8 +45,8 @@ function chunkEnd(start, end, chunkSize) {
 
 /** The chunk size that suits the road: 4 to 64 MiB, less only behind a proxy that says 413. */
 export class ChunkSize {
-  /** @param {number} bytes to start with */
-  constructor(bytes = 8 * MIB) {
+  /** @param {number} bytes to start with: small, so that a slow road shows life early; a fast one has it grown within a second */
+  constructor(bytes = SMALLEST) {
     this.bytes = bytes;
     this.ceiling = LARGEST;
   }

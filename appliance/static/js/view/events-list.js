@@ -14,8 +14,9 @@ const SIGNS = { info: ["info", ""], warning: ["warning", "warning"], error: ["wa
 /**
  * @param {string} query further parameters
  * @param {(error: ApiError | null) => void} failure
+ * @param {boolean} linked whether an event leads to its image
  */
-export function eventsList(query, failure) {
+export function eventsList(query, failure, linked = true) {
   const list = h("ul", { class: "list", test: "events", hidden: true });
   const empty = h("p", { class: "quiet", hidden: true }, texts.events.empty);
   const more = button(texts.verb.more, "", { test: "more", hidden: true, onclick: () => further() });
@@ -30,7 +31,7 @@ export function eventsList(query, failure) {
     list.hidden = events.length === 0;
     empty.hidden = events.length > 0;
     more.hidden = next === null;
-    keyed(list, events, ({ id }) => String(id), line);
+    keyed(list, events, ({ id }) => String(id), (event) => line(event, linked));
   };
   const further = async () => {
     more.disabled = true;
@@ -53,10 +54,13 @@ export function eventsList(query, failure) {
   return { el: h("div", { class: "section" }, list, empty, more), stop };
 }
 
-/** @param {Event} event */
-function line(event) {
+/**
+ * @param {Event} event
+ * @param {boolean} linked
+ */
+function line(event, linked) {
   const [symbol, tone] = SIGNS[event.severity] ?? SIGNS.info;
-  const about = event.image_id && event.image_name ? h("a", { href: `/library/${event.image_id}`, class: "cut" }, event.image_name) : event.image_name ? h("span", { class: "cut" }, event.image_name) : null;
+  const about = !linked ? null : event.image_id && event.image_name ? h("a", { href: `/library/${event.image_id}`, class: "cut" }, event.image_name) : event.image_name ? h("span", { class: "cut" }, event.image_name) : null;
   const el = h("li", { class: "line event", test: "event", "data-code": event.code },
     h("span", { title: texts.events.severity[event.severity] }, icon(symbol, tone), h("span", { class: "unseen" }, texts.events.severity[event.severity] ?? event.severity)),
     h("span", { class: "message" }, event.message, h("br"), h("span", { class: "small quiet" }, [event.user ? texts.row.by(event.user) : "", about ? "" : event.code].filter(Boolean).join(" · "), about && event.user ? " · " : "", about)),

@@ -27,7 +27,7 @@ export function show({ main, me, params: [id], title, go }) {
   const facts = h("dl", { class: "card facts", test: "facts", hidden: true });
   const refused = problemSlot();
   const rows = sections(me, (transfer) => /** @type {any} */ (transfer).image_id === id, () => false);
-  const events = eventsList(`image=${id}`, stale.show);
+  const events = eventsList(`image=${id}`, stale.show, false);
   main.append(h("div", {}, h("nav", { class: "crumb", "aria-label": texts.image.crumb }, h("a", { href: "/library" }, texts.image.crumb), icon("right")), top), stale.el, problem.el, refused.el, ...rows.elements, facts,
     h("section", { class: "section" }, h("h2", {}, texts.image.events), events.el));
   rows.ondraw(() => {});

@@ -44,7 +44,7 @@ export function open(transfer) {
         element.close();
       } catch (error) {
         const told = /** @type {any} */ (error);
-        problem.show(told.code === "different-file" ? { ...told, title: texts.resume.wrong, detail: told.detail, hint: texts.resume.wrongHint, id: told.id } : told.title ? told : { title: texts.resume.unreadable, detail: told.message });
+        problem.show(told.code === "different-file" ? { title: told.detail, hint: texts.resume.wrongHint, id: told.id } : told.title ? told : { title: texts.resume.unreadable, detail: told.message });
       }
       choose.disable(false);
       say(status, "");

@@ -38,9 +38,11 @@ export function figures({ transfer, upload }) {
     return { ...seen, percent: percent(part, 1), layers: [{ tone: "checking", ranges: part > 0 ? [[0, whole * part]] : [] }], words: texts.row.checking(step, size(whole)) };
   }
   const bar = live?.bar ?? { durable: transfer?.durable ?? [], sent: [], zeros: [] };
-  const held = live ? total(bar.durable) : transfer?.durable_bytes ?? 0;
+  const safe = live ? total(bar.durable) : transfer?.durable_bytes ?? 0;
+  // While it moves, what is on its way counts too; once it rests, only what is safe.
+  const held = isPaused(phase) || !isSending(phase) ? safe : Math.min(whole, safe + (live ? total(bar.sent) : Math.max(0, (transfer?.transferred_bytes ?? 0) - safe)));
   const zeros = total(bar.zeros);
-  const ahead = live ? [] : beyond(transfer);
+  const ahead = live || isPaused(phase) ? [] : beyond(transfer);
   const layers = [
     { tone: "sent", ranges: live ? bar.sent : ahead },
     { tone: "durable", ranges: bar.durable },
@@ -79,7 +81,7 @@ export class Row {
     this.me = me;
     this.story = story;
     this.name = h("a", { class: "name cut" });
-    this.origin = h("span", { class: "small quiet cut", test: "origin" });
+    this.origin = h("span", { class: "small quiet origin", test: "origin" });
     this.bar = new Bar();
     this.state = h("span", { class: "state", test: "state" });
     this.words = h("span", {});
@@ -96,7 +98,7 @@ export class Row {
     this.note = h("div", { class: "notice warning", hidden: true, test: "note" }, icon("warning"), h("span", {}));
     this.problem = problemSlot({ class: "problem" });
     this.el = h("li", { class: "row", test: "row", tabindex: -1 },
-      h("div", { class: "who-what" }, h("div", { class: "cut" }, this.name), h("div", { class: "cut" }, this.origin)),
+      h("div", { class: "who-what" }, h("div", { class: "cut" }, this.name), this.origin),
       h("div", { class: "story" }, this.bar.el, h("div", { class: "words" }, h("span", { class: "cut" }, this.state, this.words), this.left)),
       this.spark, this.rate, h("div", { class: "verbs" }, this.show, this.resume, this.pause, this.cancel, this.dismiss), this.note, this.problem.el);
     this.problem.el.style.setProperty("grid-column", "1 / -1");

@@ -12,16 +12,22 @@ import { figures } from "./row.js";
 
 /** @param {HTMLElement} place */
 export function mount(place) {
-  let folded = false;
+  // On a small screen it would lie over the page it accompanies.
+  let folded = matchMedia("(max-width: 760px)").matches;
   const title = h("strong", {});
   const summary = h("span", { class: "quiet cut grow" });
   const list = h("ul", {});
-  const fold = button(texts.tray.fold, "down", { class: "bare", "aria-expanded": "true", test: "tray-fold", onclick: () => {
+  const fold = button(texts.tray.fold, "down", { class: "bare", test: "tray-fold", onclick: () => {
     folded = !folded;
+    show();
+  } });
+  const show = () => {
     list.hidden = folded;
     attr(fold, "aria-expanded", String(!folded));
     attr(fold, "aria-label", folded ? texts.tray.unfold : texts.tray.fold);
-  } });
+    attr(fold, "title", folded ? texts.tray.unfold : texts.tray.fold);
+  };
+  show();
   const close = button(texts.verb.dismiss, "close", { class: "bare", test: "tray-close", onclick: () => queue.tidy() });
   place.append(h("div", { class: "tray-head" }, title, summary, fold, close), list);
 
