@@ -1,5 +1,6 @@
 """The relay between a client that may stall and a host that may die: nobody waits for ever, and each side's failure is told as its own."""
 
+import datetime
 import http.client
 import pathlib
 import socket
@@ -7,8 +8,10 @@ import socket
 import psutil
 import pytest
 
+from appliance import certificates
 from appliance.transfer import buffers
 from imaged import client as imaged_client
+from imaged.httpd import tls
 from tests.transfer import room as rooms
 
 SIZE = 8 << 20
@@ -264,3 +267,21 @@ def test_few_buffers_are_big():
         each.__exit__(None, None, None)
     with pool.take() as buffer:
         assert len(buffer) == buffers.BIG
+
+
+def test_bytes_travel_over_tls(daemon, disk, tmp_path):
+    running, _ = daemon
+    ca, key = certificates.authority(tmp_path)
+    certificates.server(tmp_path, ca, key, ["127.0.0.1"], datetime.datetime.now(datetime.UTC))
+    context = tls.server_context(str(tmp_path / "server.pem"), str(tmp_path / "server.key"))
+    trusting = tls.client_context(str(tmp_path / "ca.pem"))
+    data = bytes(range(256)) * (SIZE // 256)
+    disk.write_bytes(bytes(SIZE))
+
+    with rooms.Room(running.images, imaged_client.Control(running.control)).serving(tls=context) as room:
+        ticket = room.ticket(disk, SIZE, ["read", "write"])
+        client = rooms.Client(room, ticket, room.token(ticket, size=SIZE, ops=["read", "write"]), trusting)
+        assert client.put(data).status == 200
+        assert client.request("GET", client.url).body == data
+
+    assert disk.read_bytes() == data
