@@ -1,0 +1,220 @@
+"""The product as a user has it: started by its own command, spoken to over TLS, killed without mercy."""
+
+import base64
+import hashlib
+import http.client
+import json
+import os
+import pathlib
+import select
+import signal
+import socket
+import ssl
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator
+
+import psutil
+
+PASSWORD = "correct horse battery staple"
+BIN = pathlib.Path(sys.executable).parent
+START_TIMEOUT = 60
+
+
+def wait_for(condition: Callable[[], object], what: str, timeout: float = 30, interval: float = 0.05):
+    """The first true answer of `condition`; fails the test with `what` when there is none in `timeout` seconds."""
+    deadline = time.monotonic() + timeout
+    while True:
+        answer = condition()
+        if answer:
+            return answer
+        assert time.monotonic() < deadline, f"waited {timeout} s for {what}"
+        select.select([], [], [], interval)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+class Product:
+    """`image-appliance run` on a state directory, with what a test needs to know of it."""
+
+    def __init__(self, state_dir: pathlib.Path, **settings):
+        self.state_dir = state_dir
+        self.port = free_port()
+        self.prefix: list[str] = []
+        self.settings = {"images_port": 0, "daemon_port": 0, **settings}
+        self.process: subprocess.Popen | None = None
+        self.log = state_dir.parent / f"{state_dir.name}.log"
+        self._token: str | None = None
+
+    @property
+    def address(self) -> str:
+        return f"https://127.0.0.1:{self.port}"
+
+    @property
+    def words(self) -> list[str]:
+        """The README's command, for this directory and port."""
+        return [str(BIN / "image-appliance"), "run", "--state-dir", str(self.state_dir), "--host", "127.0.0.1", "--port", str(self.port)]
+
+    @property
+    def environment(self) -> dict[str, str]:
+        names = {f"IMAGE_APPLIANCE_{name.upper()}": str(value) for name, value in self.settings.items()}
+        return {**os.environ, "IMAGE_APPLIANCE_ADMIN_PASSWORD": PASSWORD, **names}
+
+    def start(self) -> None:
+        with self.log.open("ab") as log:
+            words = [*self.prefix, *self.words]
+            self.process = subprocess.Popen(words, env=self.environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        wait_for(self._answers, "the appliance to answer", START_TIMEOUT)
+
+    def _answers(self) -> bool:
+        assert self.process is not None and self.process.poll() is None, f"the appliance ended:\n{self.log.read_text()[-4000:]}"
+        try:
+            with socket.create_connection(("127.0.0.1", self.port), timeout=1):
+                return True
+        except OSError:
+            return False
+
+    def stop(self) -> int:
+        """Ends it as Ctrl-C does; answers its exit status."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGINT)
+        return self.process.wait(30)
+
+    def kill(self) -> None:
+        """`kill -9` of the appliance: its daemon is left to notice by itself."""
+        assert self.process is not None
+        self.process.kill()
+        self.process.wait()
+
+    def daemon(self) -> psutil.Process | None:
+        """The local `imaged`, if it runs at this instant."""
+        assert self.process is not None
+        try:
+            children = psutil.Process(self.process.pid).children()
+            return next((child for child in children if any("imaged" in part for part in child.cmdline())), None)
+        except psutil.NoSuchProcess:
+            return None
+
+    def kill_daemon(self) -> None:
+        daemon = self.daemon()
+        if daemon:
+            daemon.kill()
+
+    def command(self, *arguments: str, **options) -> str:
+        """Runs another `image-appliance` command against the same state directory; answers what it printed."""
+        words = [BIN / "image-appliance", *arguments, "--state-dir", self.state_dir]
+        return subprocess.run(words, env=self.environment, check=True, capture_output=True, text=True, **options).stdout
+
+    @property
+    def token(self) -> str:
+        if self._token is None:
+            self._token = self.command("token", "add", "--user", "admin").strip()
+        return self._token
+
+    @property
+    def tls(self) -> ssl.SSLContext:
+        return ssl.create_default_context(cafile=str(self.state_dir / "ca" / "ca.pem"))
+
+    def connect(self, timeout: float = 60) -> http.client.HTTPSConnection:
+        return http.client.HTTPSConnection("127.0.0.1", self.port, timeout=timeout, context=self.tls)
+
+    def call(self, method: str, path: str, body: object = None, *, token: str | None = None) -> tuple[int, dict]:
+        """One call of the native API: status and decoded body."""
+        connection = self.connect()
+        try:
+            headers = {"Authorization": f"Bearer {token or self.token}"}
+            data = None
+            if body is not None:
+                data = json.dumps(body).encode()
+                headers["Content-Type"] = "application/json"
+            connection.request(method, f"/api/v1{path}", data, headers)
+            response = connection.getresponse()
+            text = response.read()
+            return response.status, json.loads(text) if text else {}
+        finally:
+            connection.close()
+
+    def ok(self, method: str, path: str, body: object = None) -> dict:
+        """A call that must succeed."""
+        status, answer = self.call(method, path, body)
+        assert status < 300, (status, answer)
+        return answer
+
+    def transfer(self, transfer_id: str) -> dict:
+        return self.ok("GET", f"/transfers/{transfer_id}")
+
+    def create(self, name: str, size: int, *, format: str = "raw", domain: str = "data", **more) -> dict:
+        return self.ok("POST", "/transfers", {"name": name, "size": size, "format": format, "domain": domain, "client": "api", **more})
+
+    def open_session(self, transfer_id: str) -> "Session":
+        ticket = self.ok("POST", f"/transfers/{transfer_id}/ticket")
+        return Session(self, ticket["ticket"], ticket["url"])
+
+    def upload(self, name: str, data: bytes, chunk: int = 4 << 20, **more) -> dict:
+        """A whole upload; answers the finished transfer."""
+        transfer = self.create(name, len(data), **more)
+        with self.open_session(transfer["id"]) as session:
+            for start in range(0, len(data), chunk):
+                status, _, text = session.put(data[start : start + chunk], start, len(data))
+                assert status == 200, (status, text)
+        self.ok("POST", f"/transfers/{transfer['id']}/finalize")
+        return self.finished(transfer["id"])
+
+    def finished(self, transfer_id: str, timeout: float = 60) -> dict:
+        def ended():
+            transfer = self.transfer(transfer_id)
+            return transfer if transfer["phase"].startswith("finished") else None
+
+        return wait_for(ended, "the transfer to finish", timeout)
+
+
+class Session:
+    """A byte session at the appliance, on one connection."""
+
+    def __init__(self, product: Product, ticket: str, url: str):
+        self.url = url
+        self.connection = product.connect()
+        self.connection.request("POST", "/sessions", b"", {"Authorization": f"Bearer {ticket}"})
+        response = self.connection.getresponse()
+        text = response.read()
+        assert response.status == 201, (response.status, text)
+        self.id = response.headers["Session-Id"]
+
+    def __enter__(self) -> "Session":
+        return self
+
+    def __exit__(self, *_exc) -> None:
+        self.connection.close()
+
+    def put(self, data: bytes, start: int, total: int | str, pieces: Iterable[bytes] | None = None) -> tuple[int, dict, str]:
+        """PUTs `data` at `start`; `pieces` may give the same bytes at another pace. Status, headers, text."""
+        headers = {
+            "Session-Id": self.id,
+            "Content-Length": str(len(data)),
+            "Content-Range": f"bytes {start}-{start + len(data) - 1}/{total}",
+            "Content-Digest": content_digest(data),
+        }
+        return self.request("PUT", iter(pieces) if pieces is not None else data, headers)
+
+    def request(self, method: str, body, headers: dict[str, str] | None = None) -> tuple[int, dict, str]:
+        self.connection.request(method, self.url, body, {"Session-Id": self.id, **(headers or {})})
+        response = self.connection.getresponse()
+        text = response.read().decode(errors="replace")
+        return response.status, dict(response.headers), text
+
+
+def content_digest(data: bytes) -> str:
+    """The value of Content-Digest (RFC 9530) for `data`."""
+    return f"sha-256=:{base64.b64encode(hashlib.sha256(data).digest()).decode()}:"
+
+
+def slowly(data: bytes, piece: int, delay: float) -> Iterator[bytes]:
+    """`data` in pieces with a pause before each: a line of limited rate."""
+    for start in range(0, len(data), piece):
+        select.select([], [], [], delay)
+        yield data[start : start + piece]
