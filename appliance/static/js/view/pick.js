@@ -194,8 +194,10 @@ export class Pick {
   }
 
   async ask() {
-    const question = this.question();
     this.asking.abort();
+    // It was sound when the clock was set; somebody went on typing.
+    if (!this.judge()) return;
+    const question = this.question();
     this.asking = new AbortController();
     const { signal } = this.asking;
     try {
