@@ -36,6 +36,8 @@ def checked(request: views.NewTransfer, max_size: int) -> views.NewTransfer:
     ):
         if value not in allowed:
             raise errors.Invalid(field=field, reason=f"it must be one of {', '.join(allowed)}")
+    if request.initial_size is not None and not 0 <= request.initial_size <= request.size:
+        raise errors.Invalid(field="initial_size", reason=f"it must be from 0 to the size, {request.size} bytes")
     fingerprint = request.fingerprint
     if fingerprint is not None:
         fingerprint = views.Fingerprint(fingerprint.modified, pieces(fingerprint.pieces, request.size, "fingerprint", MAX_RECORDED))
@@ -45,6 +47,7 @@ def checked(request: views.NewTransfer, max_size: int) -> views.NewTransfer:
         format=request.format,
         domain=request.domain,
         allocation=request.allocation,
+        initial_size=request.initial_size,
         sha256=None if request.sha256 is None else sha256(request.sha256, "sha256"),
         fingerprint=fingerprint,
         client=request.client,
@@ -85,12 +88,18 @@ def name_free(session: orm.Session, domain: models.Domain, name: str) -> None:
         raise errors.NameTaken(domain=domain.name, name=name)
 
 
-def fits(domain: models.Domain, numbers: dict[str, int], name: str, size: int) -> None:
-    """The domain can take `size` bytes, with what running uploads will still need set aside. Raises errors.NoSpace."""
-    if size > numbers["available"]:
-        raise no_space(domain, numbers["available"], name, size)
+def needed(upload: views.NewTransfer | models.Transfer) -> int:
+    """Bytes that the domain must have room for."""
+    partly = upload.allocation == "sparse" and upload.initial_size is not None
+    return upload.initial_size or 0 if partly else upload.size
 
 
-def no_space(domain: models.Domain, available: int, name: str, size: int) -> errors.NoSpace:
-    details = {"available": available, "needed": size}
-    return errors.NoSpace(domain=domain.name, free=available, name=name, needed=size, details=details)
+def fits(domain: models.Domain, available: int, request: views.NewTransfer) -> None:
+    """The domain can take it, with what running uploads will still need set aside. Raises errors.NoSpace."""
+    if needed(request) > available:
+        raise no_space(domain, available, request)
+
+
+def no_space(domain: models.Domain, available: int, upload: views.NewTransfer | models.Transfer) -> errors.NoSpace:
+    details = {"available": available, "needed": needed(upload)}
+    return errors.NoSpace(domain=domain.name, free=available, name=upload.name, needed=needed(upload), details=details)

@@ -87,12 +87,18 @@ class Live:
         assert transfer.ticket
         with self._hosts.asking(transfer.domain.host) as control:
             try:
-                volume = control.create_volume(transfer.domain_id, transfer.volume, size=transfer.size, allocation=transfer.allocation)
+                volume = control.create_volume(
+                    transfer.domain_id,
+                    transfer.volume,
+                    size=transfer.size,
+                    allocation=transfer.allocation,
+                    initial_size=transfer.initial_size,
+                )
                 control.put_ticket(self._terms(transfer, volume["url"]))
             except client.Refused as refused:
                 if refused.code == "no-space":
                     available = int(refused.details.get("available", 0))
-                    raise admission.no_space(transfer.domain, available, transfer.name, transfer.size) from None
+                    raise admission.no_space(transfer.domain, available, transfer) from None
                 raise
             finally:
                 self._domains.changed(transfer.domain_id)

@@ -157,6 +157,7 @@ class Transfer(Base):
     format: orm.Mapped[str] = orm.mapped_column(sa.String(16))
     content_type: orm.Mapped[str] = orm.mapped_column(sa.String(16))
     allocation: orm.Mapped[str] = orm.mapped_column(sa.String(16))
+    initial_size: orm.Mapped[int | None]
     domain_id: orm.Mapped[str] = ref("domains.id")
     volume: orm.Mapped[str] = orm.mapped_column(sa.String(128))
     owner_id: orm.Mapped[str] = ref("users.id")

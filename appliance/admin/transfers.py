@@ -229,7 +229,7 @@ class Transfers:
             admission.suits(domain, request.format)
             admission.name_free(session, domain, request.name)
         numbers = self._domains.ask(domain)
-        admission.fits(domain, numbers, request.name, request.size)
+        admission.fits(domain, numbers["available"], request)
         return request, domain, numbers["available"]
 
     def _new(self, user: views.User, request: views.NewTransfer, domain: models.Domain) -> tuple[models.Transfer, models.Image]:
@@ -254,6 +254,7 @@ class Transfers:
             direction="upload",
             phase=str(Phase.INITIALIZING),
             allocation=request.allocation,
+            initial_size=request.initial_size,
             client=request.client,
             ticket=models.new_id(),
             expected_sha256=request.sha256,

@@ -213,13 +213,17 @@ class Fingerprint:
 
 @dataclass(frozen=True)
 class NewTransfer:
-    """An upload that somebody asks for. `domain` is an id or a name; `allocation` sparse or preallocated; `client` browser or api."""
+    """An upload that somebody asks for. `domain` is an id or a name; `allocation` sparse or preallocated; `client` browser or api.
+
+    `initial_size`: how many bytes of a sparse image will be data, where the rest stays a hole: only these need room.
+    """
 
     name: str
     size: int
     format: str
     domain: str
     allocation: str = "sparse"
+    initial_size: int | None = None
     sha256: str | None = None
     fingerprint: Fingerprint | None = None
     client: str = "api"

@@ -68,6 +68,8 @@ BAD = [
     ({"client": "tool"}, errors.Invalid, "client"),
     ({"sha256": "abc"}, errors.Invalid, "sha256: a SHA-256 has 64"),
     ({"sha256": "g" * 64}, errors.Invalid, "sha256"),
+    ({"initial_size": -1}, errors.Invalid, "initial_size: it must be from 0"),
+    ({"initial_size": 1 << 40}, errors.Invalid, "initial_size: it must be from 0"),
     ({"domain": "nowhere"}, errors.NotFound, "no such storage domain"),
     ({"domain": "iso"}, errors.WrongDomain, "iso takes ISO images only, and this one is raw"),
     ({"domain": "iso", "format": "qcow2"}, errors.WrongDomain, "qcow2"),
@@ -454,15 +456,23 @@ def test_a_cursor_that_no_page_gave_is_no_fault_of_ours(house, after):
         assert refused.words["field"] == "after"
 
 
-def test_a_huge_sparse_upload_takes_no_disk(house):
-    size = 200 << 30
-    transfer = house.create(size=size) if house.data.available > size else None
-    if transfer is None:
-        with pytest.raises(errors.NoSpace):
-            house.create(size=size)
-        return
+def test_a_huge_sparse_upload_needs_room_for_its_data_alone(house):
+    size = 8 << 40  # less than the largest file of common file systems, more than a test machine has
+    with pytest.raises(errors.NoSpace):
+        house.create(size=size)
+
+    transfer = house.create(size=size, initial_size=MIB)
+
     assert house.send(transfer, b"x" * 4096, offset=size - 4096) == 200
     assert house.transfers.pause(house.ann, transfer.id).durable == ((size - 4096, size),)
+    assert house.transfers.resume(house.ann, transfer.id).durable_bytes == 4096
+    stored = next(pathlib.Path(house.daemon.root).rglob(".partial-*.img"))
+    assert stored.stat().st_blocks * 512 < MIB
+
+
+def test_a_preallocated_upload_needs_room_for_all_of_it(house):
+    with pytest.raises(errors.NoSpace):
+        house.create(size=8 << 40, initial_size=MIB, allocation="preallocated")
 
 
 def test_what_was_acknowledged_is_shown_at_once_also_after_a_crash(house):

@@ -293,6 +293,7 @@ class NewTransfer(Request):
     format: Format
     domain: Annotated[str, Field(description="Storage domain: id or name.", min_length=1, max_length=255)]
     allocation: Literal["sparse", "preallocated"] = "sparse"
+    initial_size: Annotated[Bytes | None, Field(description="Of a sparse image that is mostly holes: the bytes that will be data.")] = None
     sha256: Annotated[Sha256 | None, Field(description="What the file must hash to.")] = None
     fingerprint: Fingerprint | None = None
     client: Literal["browser", "api"] = "api"

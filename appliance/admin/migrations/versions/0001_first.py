@@ -134,6 +134,7 @@ def upgrade() -> None:
         sa.Column("format", sa.String(length=16), nullable=False),
         sa.Column("content_type", sa.String(length=16), nullable=False),
         sa.Column("allocation", sa.String(length=16), nullable=False),
+        sa.Column("initial_size", sa.BigInteger(), nullable=True),
         sa.Column("domain_id", sa.String(length=36), nullable=False),
         sa.Column("volume", sa.String(length=128), nullable=False),
         sa.Column("owner_id", sa.String(length=36), nullable=False),
