@@ -110,11 +110,12 @@ class Rooms:
             download=downloads.Downloads(self.sessions, self.relay, room),
         )
         one = server.together(pages, images.Images(self.sessions, self.relay, room))
-        yield self._listener(bus, "port", settings.port, one, context)
         if settings.images_port:
             # Threads of its own: whatever comes here, pages and heartbeats keep theirs.
             own = slots.Slots(settings.threads, settings.threads_reserved)
             yield self._listener(bus, "images_port", settings.images_port, images.Images(self.sessions, self.relay, own), context)
+        # The main one last: whoever finds it open finds the other one too.
+        yield self._listener(bus, "port", settings.port, one, context)
 
     def _listener(self, bus, setting, port, app, context) -> server.Listener:
         settings = self._settings
