@@ -43,7 +43,7 @@ node_modules/.package-lock.json: package-lock.json
 
 js: node_modules/.package-lock.json ## types and tests of the front end
 	npx tsc -p tsconfig.json
-	node --test tests/js/
+	node --test tests/js/*.test.js
 
 test: install ## unit and integration tests
 	$(PYTEST) -n 2 --ignore tests/browser --ignore tests/e2e
