@@ -1,6 +1,7 @@
 """Static files. They are read once, at the start: what is sent is what belongs to this version, and no path of a request meets the disk."""
 
 import dataclasses
+import gzip
 import hashlib
 import mimetypes
 import pathlib
@@ -32,8 +33,18 @@ FOREVER = "public, max-age=31536000, immutable"
 
 @dataclasses.dataclass(frozen=True)
 class Asset:
+    """`packed` is the body in gzip, made once at the start, where that makes it smaller."""
+
     body: bytes
     content_type: str
+    packed: bytes | None
+
+    def suited(self, request: webob.Request) -> answers.Answer:
+        """The answer in the form that the browser takes: text travels packed, a page weighs a third of it."""
+        headers = {"Content-Type": self.content_type}
+        if self.packed is not None and request.accept_encoding.acceptable_offers(["gzip"]) and "Accept-Encoding" in request.headers:
+            return answers.Answer(200, self.packed, {**headers, "Content-Encoding": "gzip"})
+        return answers.Answer(200, self.body, headers)
 
 
 class Assets:
@@ -45,7 +56,7 @@ class Assets:
 
     def __init__(self, directory: pathlib.Path):
         self._assets = {
-            path.relative_to(directory).as_posix(): Asset(path.read_bytes(), content_type(path.name))
+            path.relative_to(directory).as_posix(): load(path.read_bytes(), content_type(path.name))
             for path in sorted(directory.rglob("*"))
             if path.is_file()
         }
@@ -69,10 +80,17 @@ class Assets:
             asset = self._assets.get(rest)
         if asset is None:
             raise errors.NotFound(what="file")
-        answer = answers.revalidated(answers.Answer(200, asset.body, {"Content-Type": asset.content_type}), request)
+        answer = answers.revalidated(asset.suited(request), request)
+        answer.headers["Vary"] = "Accept-Encoding"
         if version == self.version:
             answer.headers["Cache-Control"] = FOREVER
         return answer
+
+
+def load(body: bytes, kind: str) -> Asset:
+    # mtime=0: the same content is the same bytes, and keeps its ETag over restarts.
+    packed = gzip.compress(body, mtime=0)
+    return Asset(body, kind, packed if len(packed) < len(body) else None)
 
 
 def content_type(name: str) -> str:

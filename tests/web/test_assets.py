@@ -1,5 +1,7 @@
 """Static files: kept for ever under their version, asked for each time without, and nothing else on the disk."""
 
+import gzip
+
 import pytest
 import webob
 
@@ -85,3 +87,22 @@ def test_a_page_cannot_name_a_file_that_is_not_there(static):
 def test_files_are_not_written_to(static):
     with pytest.raises(errors.MethodNotAllowed):
         static.answer(webob.Request.blank("/static/js/main.js", method="PUT"), "js/main.js")
+
+
+def test_text_travels_packed_to_those_who_take_it(static, directory):
+    (directory / "long.css").write_text("a { color: red }\n" * 100)
+    static = assets.Assets(directory)
+
+    plain, packed = get(static, "long.css"), get(static, "long.css", Accept_Encoding="gzip, br")
+
+    assert "Content-Encoding" not in plain.headers
+    assert packed.headers["Content-Encoding"] == "gzip"
+    assert gzip.decompress(packed.body) == plain.body
+    assert packed.headers["ETag"] != plain.headers["ETag"]
+    assert packed.headers["Vary"] == "Accept-Encoding"
+
+
+def test_who_refuses_packed_text_gets_it_plain(static, directory):
+    (directory / "long.css").write_text("a { color: red }\n" * 100)
+
+    assert "Content-Encoding" not in get(assets.Assets(directory), "long.css", Accept_Encoding="gzip;q=0").headers
