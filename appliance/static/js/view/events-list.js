@@ -63,7 +63,7 @@ function line(event, linked) {
   const about = !linked ? null : event.image_id && event.image_name ? h("a", { href: `/library/${event.image_id}`, class: "cut" }, event.image_name) : event.image_name ? h("span", { class: "cut" }, event.image_name) : null;
   const el = h("li", { class: "line event", test: "event", "data-code": event.code },
     h("span", { title: texts.events.severity[event.severity] }, icon(symbol, tone), h("span", { class: "unseen" }, texts.events.severity[event.severity] ?? event.severity)),
-    h("span", { class: "message" }, event.message, h("br"), h("span", { class: "small quiet" }, [event.user ? texts.row.by(event.user) : "", about ? "" : event.code].filter(Boolean).join(" · "), about && event.user ? " · " : "", about)),
+    h("span", { class: "message" }, event.message, h("br"), h("span", { class: "small quiet" }, [event.user ? texts.row.by(event.user) : "", about || !linked ? "" : event.code].filter(Boolean).join(" · "), about && event.user ? " · " : "", about)),
     h("span", {}), h("span", { class: "end small quiet" }, time(event.time)));
   return { el, update: () => {} };
 }
