@@ -15,7 +15,7 @@ import tomllib
 import typing
 from collections.abc import Mapping
 
-from appliance import units
+from imaged import units
 
 PREFIX = "IMAGE_APPLIANCE_"
 FILE_NAME = "config.toml"

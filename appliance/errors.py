@@ -4,7 +4,7 @@ Deep code raises one; each face of `web/` renders it in its own protocol's form;
 `says` and `hint` are format strings over the keyword arguments given; the spec `size` writes bytes as a person would: `{free:size}`.
 """
 
-from appliance import units
+from imaged import units
 
 
 class _Words:

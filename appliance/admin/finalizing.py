@@ -12,6 +12,9 @@ from imaged import client
 
 log = logging.getLogger(__name__)
 
+#: A host that failed at verifying (no qemu-img, a disk that does not read) is asked again after this long, in seconds.
+AGAIN = 30.0
+
 
 class Finalizing:
     """Works on the transfers whose phase is one of `phases.ENDING`. All that it must remember is in the database and on the host."""
@@ -35,6 +38,7 @@ class Finalizing:
         self._moves = moves
         self._events = events
         self._clock = clock
+        self._resting: dict[str, float] = {}
 
     def advance(self, transfer: models.Transfer) -> None:
         """Goes on until the transfer is finished, or has to wait for a verification or a host. The caller holds the transfer."""
@@ -60,6 +64,8 @@ class Finalizing:
 
     def _verify(self, transfer: models.Transfer) -> bool:
         """Asks for the verification, or how it goes. Its result is written down before the volume is touched."""
+        if self._clock.steady() < self._resting.get(transfer.id, 0.0):
+            return False
         with self._hosts.asking(transfer.domain.host) as control:
             try:
                 job = control.job(transfer.job) if transfer.job else self._start(control, transfer)
@@ -76,7 +82,12 @@ class Finalizing:
             self._live.verify[transfer.id] = {"step": job["step"], "done": job["done"], "total": job["total"]}
             return False
         if job["state"] == "done":
-            self._live.keep(transfer, verdict=job["result"])
+            self._live.keep(transfer, verdict=job["result"], reason_code=None, reason=None)
+        elif job["state"] == "failed" and job["error"]["code"] == "internal":
+            # The host's fault, not the image's: its bytes are good as far as anybody knows, and wait until it is mended.
+            self._resting[transfer.id] = self._clock.steady() + AGAIN
+            self._live.keep(transfer, job=None, reason_code="host-failed", reason=_sentence(job["error"]["message"]))
+            raise errors.HostRefused(host=transfer.domain.host.name, reason=job["error"]["message"])
         elif job["state"] == "failed":
             self._move(transfer, Event.FAIL, reason=(job["error"]["code"], _sentence(job["error"]["message"])))
         else:
@@ -157,6 +168,7 @@ class Finalizing:
 
     def _ended(self, transfer: models.Transfer) -> None:
         self._live.forget(transfer.id)
+        self._resting.pop(transfer.id, None)
         self._domains.changed(transfer.domain_id)
 
 

@@ -7,8 +7,9 @@ chosen when somebody asks to resume, so that a file that only looks alike at its
 import random
 from collections.abc import Mapping, Sequence
 
-from appliance import errors, units
+from appliance import errors
 from appliance.admin import views
+from imaged import units
 
 SAMPLES = 8
 SAMPLE = 64 << 10

@@ -158,7 +158,11 @@ class Monitor:
         if full:
             self._lose(transfer, "no-space", f"Storage domain {transfer.domain.name} is full.")
         elif self._live.silence(transfer.id) > timeout:
-            self._lose(transfer, "heartbeat", f"The client gave no sign of life for {timeout:.3g} seconds.")
+            self._lose(
+                transfer,
+                "heartbeat",
+                f"No heartbeat for {timeout:.3g} seconds: the page or program that was sending has ended or lost its connection.",
+            )
         elif up:
             try:
                 if transfer.phase == Phase.TRANSFERRING:

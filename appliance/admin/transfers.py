@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from sqlalchemy import orm
 from sqlalchemy.exc import IntegrityError
 
-from appliance import errors, units
+from appliance import errors
 from appliance.admin import (
     admission,
     domains,
@@ -29,7 +29,7 @@ from appliance.admin.database import Database
 from appliance.admin.phases import Event, Phase
 from appliance.config import Config
 from appliance.transfer import tickets
-from imaged import client
+from imaged import client, units
 
 #: What `page` may be asked for. A transfer is unfinished from its first moment on: its browser may be gone already.
 STATES: dict[str, tuple[Phase, ...]] = {
@@ -135,11 +135,12 @@ class Transfers:
             self._live.tend(transfer)
             self._live.keep(transfer)
             self._live.beat(transfer_id)
+            durable = self._live.progress(transfer).durable
         assert transfer.ticket
         token, expires_at = self._signer.issue(
             user=user.name, transfer=transfer.id, host=transfer.domain.host.id, ticket=transfer.ticket, ops=["write"], size=transfer.size
         )
-        return views.Ticket(ticket=token, url=f"/images/{transfer.ticket}", expires_at=expires_at, size=transfer.size)
+        return views.Ticket(ticket=token, url=f"/images/{transfer.ticket}", expires_at=expires_at, size=transfer.size, durable=durable)
 
     def heartbeat(self, user: views.User, transfer_id: str) -> views.Beat:
         """The client is there. Answers how it stands, in every phase. Raises errors.NotFound, Forbidden."""

@@ -154,12 +154,16 @@ class Checked:
 
 @dataclass(frozen=True)
 class Ticket:
-    """A signed ticket, and the path (on this appliance) of the bytes that it opens."""
+    """A signed ticket, and the path (on this appliance) of the bytes that it opens.
+
+    `durable` is what the host holds for good as it is issued: the rest is what has to travel. None for a ticket to read.
+    """
 
     ticket: str
     url: str
     expires_at: datetime.datetime
     size: int
+    durable: tuple[Range, ...] | None = None
 
 
 @dataclass(frozen=True)

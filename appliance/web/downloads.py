@@ -2,12 +2,12 @@
 
 import base64
 import logging
+import re
 import unicodedata
 import urllib.parse
 from collections.abc import Generator
 
 import webob
-import webob.byterange
 
 from appliance import errors
 from appliance.admin import views
@@ -19,6 +19,9 @@ log = logging.getLogger(__name__)
 
 #: Characters of a file's name; with its encoding, browsers and file systems take no more than 255 bytes.
 MAX_NAME = 200
+
+#: One range of bytes: from a place on, or so many from the end. Longer numbers mean no image of ours.
+_RANGE = re.compile(r"bytes=(?:([0-9]{1,30})-([0-9]{1,30})?|-([0-9]{1,30}))", re.ASCII | re.IGNORECASE)
 
 #: The bytes of an answer. Whoever has it must close it: that gives back the slot and the host's connection.
 Pieces = Generator[memoryview, None, None]
@@ -110,14 +113,20 @@ def _part(environ: dict, size: int, etag: str) -> tuple[int, int] | None:
     wanted = environ.get("HTTP_RANGE")
     if wanted is None or environ["REQUEST_METHOD"] != "GET" or environ.get("HTTP_IF_RANGE", etag) != etag:
         return None
-    # Of several ranges webob would take the first.
-    parsed = None if "," in wanted else webob.byterange.Range.parse(wanted)
-    if parsed is None:
-        return None
-    part = parsed.range_for_length(size)
-    if part is None:
+    match = _RANGE.fullmatch(wanted.strip())
+    if match is None:
+        return None  # several ranges, another unit, or none that could be understood: the standard has them ignored
+    first, last, suffix = match.groups()
+    if suffix is not None:
+        # More than there is means all of it; of none, nothing can be sent.
+        start, end = max(0, size - int(suffix)), size
+    else:
+        start, end = int(first), min(size, int(last) + 1) if last else size
+        if last and int(last) < start:
+            return None
+    if start >= size:
         raise errors.OutOfRange(size=size)
-    return part
+    return start, end
 
 
 def _lists(header: str, etag: str) -> bool:

@@ -11,6 +11,7 @@ from typing import Any
 
 from oslo_utils.imageutils import format_inspector
 
+from imaged import units
 from imaged.volumes import errors, iso
 
 FORMATS = ("raw", "qcow2", "iso")
@@ -97,15 +98,15 @@ def inspect(file: int, declared: str, max_virtual_size: int) -> Facts:
         if disc.size > size:
             raise errors.Rejected(
                 "truncated",
-                f"The ISO image is incomplete: it says {disc.size} bytes, and the file has {size}. Copy it again from its source",
+                f"The ISO image is incomplete: it says {units.size(disc.size)}, and the file has {units.size(size)}. "
+                "Copy it again from its source",
             )
         facts = Facts(found, size, size, disc.bootable, disc.label)
     if facts.virtual_size == 0:
         raise errors.Rejected("empty", "The image is of a disk of 0 bytes")
     if facts.virtual_size > max_virtual_size:
-        raise errors.Rejected(
-            "virtual-size", f"The image is of a disk of {facts.virtual_size} bytes, and at most {max_virtual_size} are allowed"
-        )
+        disk, most = units.size(facts.virtual_size), units.size(max_virtual_size)
+        raise errors.Rejected("virtual-size", f"The image is of a disk of {disk} virtual size, and at most {most} are allowed")
     return facts
 
 
@@ -225,5 +226,5 @@ def _check_qcow2(file: int, head: bytes, size: int) -> None:
 def _truncated(what: str, size: int) -> errors.Rejected:
     return errors.Rejected(
         "truncated",
-        f"The qcow2 image is incomplete: {what} lies past the end of the file, which has {size} bytes. Copy it again from its source",
+        f"The qcow2 image is incomplete: {what} lies past the end of the file, which has {units.size(size)}. Copy it again from its source",
     )

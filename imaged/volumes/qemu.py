@@ -14,6 +14,7 @@ from collections.abc import Callable
 from typing import IO
 
 from imaged import errors as daemon_errors
+from imaged import units
 from imaged.volumes import errors
 
 # 1 GiB of address space, 60 s of processor: checking 1 TiB of 64 KiB clusters takes 100 MB and seconds. What wants more is refused.
@@ -43,7 +44,7 @@ def check(file: int, format: str, size: int, canceled: Callable[[], bool]) -> No
     if "exceeding the end of the file" in complaint:
         raise errors.Rejected(
             "truncated",
-            f"The {format} image is incomplete: it names data past the end of the file ({size} bytes). Copy it again from its source",
+            f"The {format} image is incomplete: it names data past the end of the file ({units.size(size)}). Copy it again from its source",
         )
     if "corruptions" in answer or "check-errors" in answer:
         found = f"{answer.get('corruptions', 0)} corruptions, {answer.get('check-errors', 0)} errors"

@@ -17,7 +17,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from imaged import errors as daemon_errors
-from imaged import journal
+from imaged import journal, units
 from imaged.volumes import errors
 from imaged.volumes.domains import Domain, Domains, check_name
 
@@ -403,7 +403,7 @@ def _no_volume(domain: Domain, name: str) -> errors.NoVolume:
 
 def _no_space(domain: Domain, available: int, needed: int) -> daemon_errors.NoSpace:
     return daemon_errors.NoSpace(
-        f"Storage domain {domain.name!r} has {available} bytes available, and the volume needs {needed}",
+        f"Storage domain {domain.name!r} has {units.size(available)} available, and the volume needs {units.size(needed)}",
         details={"available": available, "needed": needed},
     )
 
@@ -412,7 +412,7 @@ def _refused(domain: Domain, error: OSError, available: int, needed: int) -> dae
     """The file system's refusal to make the file so large, as ours."""
     if error.errno == errno.EFBIG:
         return daemon_errors.NoSpace(
-            f"The file system of storage domain {domain.name!r} (or this process's file size limit) does not take files of {needed} bytes",
+            f"The file system of storage domain {domain.name!r} (or a limit of this process) does not take files of {units.size(needed)}",
             details={"available": available, "needed": needed},
         )
     if error.errno in (errno.ENOSPC, errno.EDQUOT):

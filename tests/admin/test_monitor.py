@@ -35,7 +35,7 @@ def test_without_a_sign_of_life_an_upload_is_paused_with_the_reason(house):
 
     paused = shown(house, transfer)
     assert (paused.phase, paused.reason_code, paused.actions) == ("paused_system", "heartbeat", ("pause", "resume", "cancel"))
-    assert "no sign of life for 60 seconds" in paused.reason
+    assert "No heartbeat for 60 seconds" in paused.reason
     assert house.codes()[-1] == "transfer-paused-system"
     assert house.transfers.resume(house.ann, transfer.id).phase == "transferring"
 
@@ -65,7 +65,7 @@ def test_a_heartbeat_does_not_wake_a_paused_upload(house):
 
     beat = house.transfers.heartbeat(house.ann, transfer.id)
 
-    assert beat.phase == "paused_system" and "no sign of life" in beat.reason
+    assert beat.phase == "paused_system" and "No heartbeat" in beat.reason
 
 
 def test_what_has_arrived_is_written_down(house):

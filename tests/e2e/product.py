@@ -152,8 +152,7 @@ class Product:
         return self.ok("POST", "/transfers", {"name": name, "size": size, "format": format, "domain": domain, "client": "api", **more})
 
     def open_session(self, transfer_id: str) -> "Session":
-        ticket = self.ok("POST", f"/transfers/{transfer_id}/ticket")
-        return Session(self, ticket["ticket"], ticket["url"])
+        return Session(self, self.ok("POST", f"/transfers/{transfer_id}/ticket"))
 
     def upload(self, name: str, data: bytes, chunk: int = 4 << 20, **more) -> dict:
         """A whole upload; answers the finished transfer."""
@@ -176,10 +175,11 @@ class Product:
 class Session:
     """A byte session at the appliance, on one connection."""
 
-    def __init__(self, product: Product, ticket: str, url: str):
-        self.url = url
+    def __init__(self, product: Product, ticket: dict):
+        self.url = ticket["url"]
+        self.durable = ticket["durable"]  # what the host held when the ticket was issued
         self.connection = product.connect()
-        self.connection.request("POST", "/sessions", b"", {"Authorization": f"Bearer {ticket}"})
+        self.connection.request("POST", "/sessions", b"", {"Authorization": f"Bearer {ticket['ticket']}"})
         response = self.connection.getresponse()
         text = response.read()
         assert response.status == 201, (response.status, text)

@@ -37,14 +37,13 @@ class Uploader:
                 return
             if transfer["phase"] != "transferring":
                 return
-            held = transfer["durable"]
-            missing = [n for n in range(len(self.data) // CHUNK) if not covered(held, n)]
+            session = self.product.open_session(self.transfer_id)
+            missing = [n for n in range(len(self.data) // CHUNK) if not covered(session.durable, n)]
             if not missing:
                 self.complete.set()
                 return
             self.lost += [n for n in missing if n in self.confirmed]
             self._random.shuffle(missing)
-            session = self.product.open_session(self.transfer_id)
         except NETWORK:
             return
         session_id, url = session.id, session.url

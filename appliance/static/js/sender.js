@@ -296,6 +296,7 @@ export class Sender {
   async reopen() {
     await this.ready();
     const ticket = await this.world.api.post(`/transfers/${this.transfer.id}/ticket`, undefined, { signal: this.signal });
+    this.plan.learn(ticket.durable ?? []);
     this.session = await this.world.wire.open(ticket, this.signal);
   }
 

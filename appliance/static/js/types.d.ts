@@ -41,7 +41,7 @@ export interface Order {
   sha256: string | null; fingerprint: { modified: number | null; pieces: Piece[] }; client: "browser";
 }
 
-export interface Ticket { ticket: string; url: string; expires_at: string; size: number }
+export interface Ticket { ticket: string; url: string; expires_at: string; size: number; durable: Range[] | null }
 
 export interface Session { id: string; url: string }
 

@@ -177,6 +177,9 @@ class Ticket(View):
     url: Annotated[str, Field(description="Where the bytes go: /images/ID on this server.")]
     expires_at: datetime.datetime
     size: Bytes
+    durable: Annotated[
+        list[Range] | None, Field(description="What the host holds for good as of now: send the rest. null for a ticket to read.")
+    ]
 
 
 class Verify(View):
