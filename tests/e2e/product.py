@@ -105,6 +105,12 @@ class Product:
         if daemon:
             daemon.kill()
 
+    def memory(self) -> int:
+        """Resident bytes of the appliance and its daemon."""
+        assert self.process is not None
+        daemon = self.daemon()
+        return psutil.Process(self.process.pid).memory_info().rss + (daemon.memory_info().rss if daemon else 0)
+
     def command(self, *arguments: str, **options) -> str:
         """Runs another `image-appliance` command against the same state directory; answers what it printed."""
         words = [BIN / "image-appliance", *arguments, "--state-dir", self.state_dir]
