@@ -49,7 +49,7 @@ test: install ## unit and integration tests
 	$(PYTEST) -n 2 --ignore tests/browser --ignore tests/e2e
 
 browser: install node_modules/.package-lock.json ## the product as its users have it: Chromium, kills, a virtual machine
-	$(PYTEST) tests/e2e tests/browser
+	$(PYTEST) -n 2 --dist loadfile tests/e2e tests/browser
 
 bench: install ## speed and memory beside nginx, into docs/performance.md; ARGS="--short" for a quick look
 	@.ci/packages bench
