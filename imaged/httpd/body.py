@@ -8,9 +8,6 @@ import socket
 import ssl
 import struct
 
-#: Bytes that one call of recv may throw away while lingering.
-SCRATCH = 256 << 10
-
 
 class ShortBody(Exception):
     """The peer closed its side before it had sent what it announced. `expected` and `received` are bytes."""

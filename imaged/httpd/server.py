@@ -21,8 +21,8 @@ from typing import Any
 import cheroot.server
 import cheroot.wsgi
 
-from imaged.httpd import tls
-from imaged.httpd.body import SCRATCH, shut
+from imaged.httpd import linger, tls
+from imaged.httpd.body import shut
 
 log = logging.getLogger(__name__)
 
@@ -30,10 +30,6 @@ log = logging.getLogger(__name__)
 MAX_HEADERS = 32 << 10
 #: Seconds that a TLS client has for its handshake.
 HANDSHAKE_TIMEOUT = 10.0
-#: Seconds that a closing connection goes on throwing away what comes, so that the peer reads the answer before it sees a reset ...
-LINGER = 5.0
-#: ... and seconds of silence after which it does not wait any longer.
-LINGER_SILENCE = 1.0
 
 _TOKEN = re.compile(rb"[!#$%&'*+.^`|~0-9A-Za-z_-]+")
 #: Headers that decide where a message ends or whom it is for: two of them are an attack, not a list.
@@ -121,6 +117,7 @@ class Connection(cheroot.server.HTTPConnection):
         #: Has been heard of: a worker was given it.
         self.greeted = False
         self._handshaken = not isinstance(sock, ssl.SSLSocket)
+        self._lingers = False
 
     def communicate(self) -> bool:
         """Serves one request, or shakes hands. True: the connection stays open."""
@@ -131,14 +128,13 @@ class Connection(cheroot.server.HTTPConnection):
 
     def drain(self) -> None:
         """Throws away what still comes, for a bounded time: closing with bytes unread would reset the connection under the answer."""
-        raw = socket.socket  # Below TLS: nobody will look at these bytes, so they need not be decrypted.
-        shut(self.socket, socket.SHUT_WR)
-        scratch = bytearray(SCRATCH)
-        deadline = time.monotonic() + LINGER
-        with contextlib.suppress(OSError):
-            raw.settimeout(self.socket, LINGER_SILENCE)
-            while time.monotonic() < deadline and raw.recv_into(self.socket, scratch):
-                pass
+        self._lingers = True
+        self.server.lingering.add(self.socket)
+
+    def _close_kernel_socket(self) -> None:
+        # Shutting it down would end the lingering too.
+        if not self._lingers:
+            super()._close_kernel_socket()  # type: ignore[misc]  # which cheroot's types leave out
 
     def _handshake(self) -> bool:
         try:
@@ -245,6 +241,7 @@ class Server(cheroot.wsgi.Server):
         self.gateway = Gateway
         self.ssl_adapter = _adapter(tls)
         self.requests._force_close = _break_off
+        self.lingering = linger.Linger()
 
     def launch(self) -> threading.Thread:
         """Binds, listens, and serves in a thread of its own. Raises OSError where the address cannot be had."""
@@ -258,6 +255,7 @@ class Server(cheroot.wsgi.Server):
         path = self.bind_addr if isinstance(self.bind_addr, str) else None
         was_ready = self.ready
         super().stop()
+        self.lingering.close()
         if path and was_ready:
             with contextlib.suppress(OSError):
                 os.unlink(path)
@@ -295,6 +293,9 @@ class Server(cheroot.wsgi.Server):
         conn.last_used = time.time() + conn.timeout - self.timeout
 
     def error_log(self, msg: str = "", level: int = logging.INFO, traceback: bool = False) -> None:
+        if msg.startswith("socket.error"):
+            # A client's connection that broke (the application's own such errors come as others): nothing to warn of.
+            level, traceback = logging.INFO, False
         log.log(level, "%s", msg, exc_info=traceback)
 
 

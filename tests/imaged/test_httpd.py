@@ -12,8 +12,7 @@ import time
 import pytest
 
 from imaged import httpd
-from imaged.httpd import server as server_
-from imaged.httpd import tls
+from imaged.httpd import linger, tls
 
 BLOCK = b"x" * (1 << 20)
 
@@ -431,7 +430,7 @@ def test_a_reader_that_stops_reading_is_given_up():
 
 
 def test_the_linger_is_bounded(plain, monkeypatch):
-    monkeypatch.setattr(server_, "LINGER", 0.3)
+    monkeypatch.setattr(linger, "LONGEST", 0.3)
     sock = socket.create_connection(plain.bind_addr, 10)
     sock.sendall(b"PUT /refuse HTTP/1.1\r\nContent-Length: 1000000000000\r\n\r\n")
     ended = threading.Event()
@@ -446,3 +445,27 @@ def test_the_linger_is_bounded(plain, monkeypatch):
 
     assert ended.wait(10)
     sock.close()
+
+
+def test_clients_that_send_on_after_a_refusal_take_no_threads(monkeypatch):
+    monkeypatch.setattr(linger, "SILENCE", 30)
+    monkeypatch.setattr(linger, "LONGEST", 30)
+    with running(threads=4) as server, contextlib.ExitStack() as stack:
+        for _ in range(16):
+            sock = stack.enter_context(socket.create_connection(server.bind_addr, 10))
+            sock.sendall(b"PUT /refuse HTTP/1.1\r\nContent-Length: 1000\r\n\r\n")
+            assert sock.recv(1 << 16).startswith(b"HTTP/1.1 403")
+
+        began = time.monotonic()
+        answer = say(server, b"PUT /count HTTP/1.1\r\nContent-Length: 1\r\nConnection: close\r\n\r\nx")
+
+        assert answer.startswith(b"HTTP/1.1 200") and time.monotonic() - began < 5
+
+
+def test_a_connection_that_broke_is_no_warning(caplog):
+    with caplog.at_level("INFO"), running() as server:
+        server.error_log("socket.error 6", level=30, traceback=True)
+
+    (record,) = [record for record in caplog.records if "socket.error" in record.getMessage()]
+    assert record.levelname == "INFO"
+    assert not record.exc_info
