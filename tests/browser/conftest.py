@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import os
+import secrets
 
 import pytest
 from cryptography import x509
@@ -14,14 +15,41 @@ from tests.e2e.product import Product
 
 
 @pytest.fixture(scope="session")
-def product(tmp_path_factory):
+def running(tmp_path_factory):
+    """The one product of all tests that neither kill it nor need settings of their own."""
     product = Product(tmp_path_factory.mktemp("browser") / "state", monitor_interval=0.3)
     product.start()
     yield product
     assert product.stop() == 0
 
 
-def chromium(product: Product, profile, *more: str) -> webdriver.Chrome:
+@pytest.fixture
+def product(running):
+    """The running product; what a test leaves unfinished is cancelled, so that the next one finds no strange rows."""
+    yield running
+    for transfer in running.ok("GET", "/transfers?state=unfinished&limit=100")["items"]:
+        if "cancel" in transfer["actions"]:
+            # It may just have ended by itself.
+            running.call("POST", f"/transfers/{transfer['id']}/cancel")
+
+
+@pytest.fixture
+def own_product(tmp_path):
+    """A product that this test may kill, with settings of its own: `own_product(heartbeat_timeout=2)`."""
+    products = []
+
+    def start(**settings):
+        product = Product(tmp_path / f"state{len(products)}", monitor_interval=0.2, **settings)
+        product.start()
+        products.append(product)
+        return product
+
+    yield start
+    for product in products:
+        product.stop()
+
+
+def chromium(product: Product, profile, *, questions: bool = False) -> webdriver.Chrome:
     certificate = x509.load_pem_x509_certificate((product.state_dir / "tls" / "server.pem").read_bytes())
     key = certificate.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     options = webdriver.ChromeOptions()
@@ -34,35 +62,72 @@ def chromium(product: Product, profile, *more: str) -> webdriver.Chrome:
         "--disable-background-networking",
         "--disable-component-update",
         "--disable-sync",
+        "--hide-scrollbars",
+        "--force-color-profile=srgb",
         "--window-size=1280,800",
         f"--user-data-dir={profile}",
         f"--ignore-certificate-errors-spki-list={base64.b64encode(hashlib.sha256(key).digest()).decode()}",
         *(["--no-sandbox"] if os.getuid() == 0 else []),  # Chromium's own sandbox does not run as root
-        *more,
     ):
         options.add_argument(argument)
+    # A driver lets pages be left without a word, unless it is told that the question before is to be seen.
+    options.set_capability("unhandledPromptBehavior", {"beforeUnload": "ignore" if questions else "accept"})
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
     return webdriver.Chrome(options=options, service=webdriver.ChromeService("/usr/bin/chromedriver"))
 
 
 @pytest.fixture
 def open_browser(tmp_path):
-    """Starts browsers for this test, each with a profile of its own: `open_browser(product)`."""
-    drivers = []
+    """Starts browsers for this test alone, each with a profile of its own: `open_browser(product)`."""
+    pages = []
 
-    def start(product: Product, *more: str) -> Page:
-        driver = chromium(product, tmp_path / f"profile{len(drivers)}", *more)
-        drivers.append(driver)
-        return Page(driver, product)
+    def start(product: Product, **options) -> Page:
+        page = Page(chromium(product, tmp_path / f"profile{len(pages)}", **options), product)
+        pages.append(page)
+        return page
 
     yield start
-    for driver in drivers:
-        driver.quit()
+    for page in pages:
+        page.quit()
+
+
+@pytest.fixture(scope="session")
+def browser(running, tmp_path_factory):
+    """The one browser of the tests that need a clean tab and no more."""
+    driver = chromium(running, tmp_path_factory.mktemp("profile"))
+    yield driver
+    driver.quit()
 
 
 @pytest.fixture
-def page(open_browser, product):
-    """A browser in which `admin` has logged in, on the overview."""
-    page = open_browser(product)
-    page.log_in()
-    return page
+def tab(browser, product):
+    """A new tab of a browser that has forgotten everything. Whatever it shows must please the content security policy."""
+    before = browser.current_window_handle
+    browser.execute_cdp_cmd("Network.clearBrowserCookies", {})
+    browser.execute_cdp_cmd("Storage.clearDataForOrigin", {"origin": product.address, "storageTypes": "local_storage"})
+    browser.switch_to.new_window("tab")
+    mine = browser.current_window_handle
+    browser.switch_to.window(before)
+    browser.close()
+    browser.switch_to.window(mine)
+    browser.get_log("browser")
+    page = Page(browser, product)
+    yield page
+    assert page.complaints() == []
+    # Ends its uploads before the product is cleaned up.
+    browser.get("about:blank")
+
+
+@pytest.fixture
+def page(tab):
+    """A tab in which `admin` has logged in, on the overview."""
+    tab.log_in()
+    return tab
+
+
+@pytest.fixture
+def disk(tmp_path):
+    """24 MiB that no other test has: data, zeros, data."""
+    path = tmp_path / f"{secrets.token_hex(4)}.raw"
+    path.write_bytes(secrets.token_bytes(9 << 20) + bytes(4 << 20) + secrets.token_bytes(11 << 20))
+    return path

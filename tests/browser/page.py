@@ -1,11 +1,14 @@
 """What a person does and sees in the browser, by the names that the pages give their parts (`data-test`)."""
 
+import contextlib
 import pathlib
 
-from selenium.common.exceptions import NoSuchElementException, StaleElementReferenceException
+import psutil
+from selenium.common.exceptions import NoAlertPresentException, NoSuchElementException, StaleElementReferenceException
 from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
+from selenium.webdriver.support.select import Select
 
 from tests.e2e.product import PASSWORD, Product, wait_for
 
@@ -17,15 +20,36 @@ class Page:
 
     def __init__(self, driver: Chrome, product: Product):
         self.driver, self.product = driver, product
+        self.killed = False
+
+    def quit(self) -> None:
+        if not self.killed:
+            self.driver.quit()
+
+    def kill(self) -> None:
+        """`kill -9` of the browser, with everything that belongs to it."""
+        self.killed = True
+        driver = psutil.Process(self.driver.service.process.pid)
+        for process in [driver, *driver.children(recursive=True)]:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
+        self.driver.service.process.wait()
 
     def open(self, path: str = "/") -> None:
         self.driver.get(self.product.address + path)
 
     def log_in(self, name: str = "admin", password: str = PASSWORD) -> None:
         self.open("/login")
-        self.driver.find_element(By.NAME, "name").send_keys(name)
+        self.submit_login(name, password)
+        self.part("title")
+
+    def submit_login(self, name: str, password: str) -> None:
+        """Fills in the login form that is shown."""
+        field = self.driver.find_element(By.NAME, "name")
+        field.clear()
+        field.send_keys(name)
         self.driver.find_element(By.NAME, "password").send_keys(password)
-        self.driver.find_element(By.CSS_SELECTOR, "form [type=submit]").click()
+        self.click("login")
 
     def all(self, selector: str) -> list[WebElement]:
         return self.driver.find_elements(By.CSS_SELECTOR, selector)
@@ -41,10 +65,18 @@ class Page:
 
         return wait_for(visible, f"{selector} to be seen", timeout)
 
+    def shows(self, name: str) -> bool:
+        """Whether a part is visible now."""
+        try:
+            return any(element.is_displayed() for element in self.all(f'[data-test="{name}"]'))
+        except GONE:
+            return False
+
     def part(self, name: str, timeout: float = 20) -> WebElement:
         return self.see(f'[data-test="{name}"]', timeout)
 
     def text(self, selector: str = "body") -> str:
+        """What can be read there now; nothing when it is not there."""
         try:
             return self.driver.find_element(By.CSS_SELECTOR, selector).text
         except GONE:
@@ -69,9 +101,14 @@ class Page:
 
         wait_for(clicked, f"{selector} to take a click", 20)
 
+    def walk(self, path: str) -> None:
+        """Goes to a page of the navigation by its link, without loading anew."""
+        self.see(f'nav a[href="{path}"]').click()
+        self.see(f'nav a[href="{path}"][aria-current="page"]')
+
     def choose(self, *files: pathlib.Path) -> None:
         """Picks files in the open dialog."""
-        field = wait_for(lambda: self.all('dialog[open] input[type="file"]'), "the file field")[0]
+        field = wait_for(lambda: self.all('dialog[open] input[type="file"]:not([hidden] *)'), "the file field")[0]
         field.send_keys("\n".join(str(file) for file in files))
 
     def fill(self, name: str, value: str) -> None:
@@ -79,26 +116,40 @@ class Page:
         field.clear()
         field.send_keys(value)
 
+    def choose_domain(self, name: str) -> None:
+        def option():
+            return next((one for one in Select(self.part("domain")).options if one.text.startswith(f"{name} ")), None)
+
+        wait_for(option, f"the storage domain {name} to choose").click()
+
     def start_upload(self, file: pathlib.Path, *, name: str | None = None, domain: str | None = None, sha256: str | None = None) -> None:
         """The whole dialog, up to a click on Upload."""
         self.click("upload-button")
         self.choose(file)
+        if domain:
+            self.choose_domain(domain)
         if name:
             self.fill("name", name)
-        if domain:
-            self.driver.execute_script(
-                "const s = arguments[0]; s.value = [...s.options].find(o => o.text.startsWith(arguments[1])).value;"
-                "s.dispatchEvent(new Event('change', {bubbles: true}))",
-                self.part("domain"),
-                domain,
-            )
         if sha256:
             self.fill("sha256", sha256)
         self.click("submit")
+        self.wait_for_closed_dialog()
+
+    def half_upload(self, file: pathlib.Path) -> str:
+        """Uploads a disk until something of it is durable, and lets the rest trickle. The transfer's id."""
+        self.slow_down(8 << 20)
+        self.start_upload(file, domain="data")
+        transfer = self.transfer_named(file.name)
+        wait_for(lambda: self.product.transfer(transfer)["durable_bytes"] > 0, "something to be durable", 60)
+        self.slow_down(64 << 10)
+        return transfer
+
+    def wait_for_closed_dialog(self) -> None:
         wait_for(lambda: not self.all("dialog[open]"), "the dialog to close")
 
-    def row(self, transfer: str, timeout: float = 20) -> WebElement:
-        return self.see(f'[data-test="row"][data-transfer="{transfer}"]', timeout)
+    def row(self, transfer: str, phase: str = "", timeout: float = 20) -> WebElement:
+        """The row of a transfer, once it shows that phase if one is given."""
+        return self.see(row(transfer) + (f'[data-phase="{phase}"]' if phase else ""), timeout)
 
     def transfer_named(self, name: str, timeout: float = 20) -> str:
         """The id of the newest transfer of this name, as the server knows it."""
@@ -114,24 +165,38 @@ class Page:
             seen = self.product.transfer(transfer)
             return seen if seen["phase"] in phases else None
 
-        return wait_for(reached, f"{transfer} to be {' or '.join(phases)} (is {self.product.transfer(transfer)['phase']})", timeout)
+        return wait_for(reached, f"{transfer} to be {' or '.join(phases)}", timeout)
 
     def slow_down(self, bytes_per_second: int) -> None:
-        """Limits this browser's line."""
-        self.driver.execute_cdp_cmd("Network.enable", {})
-        self.driver.execute_cdp_cmd(
-            "Network.emulateNetworkConditions",
-            {"offline": False, "latency": 0, "downloadThroughput": -1, "uploadThroughput": bytes_per_second},
-        )
+        """Limits this tab's line; -1 is no limit."""
+        self._network(offline=False, up=bytes_per_second)
 
     def go_offline(self, offline: bool = True) -> None:
+        self._network(offline=offline, up=-1)
+
+    def _network(self, *, offline: bool, up: int) -> None:
         self.driver.execute_cdp_cmd("Network.enable", {})
-        self.driver.execute_cdp_cmd(
-            "Network.emulateNetworkConditions",
-            {"offline": offline, "latency": 0, "downloadThroughput": -1, "uploadThroughput": -1},
-        )
+        conditions = {"offline": offline, "latency": 0, "downloadThroughput": -1, "uploadThroughput": up}
+        self.driver.execute_cdp_cmd("Network.emulateNetworkConditions", conditions)
+
+    def question_open(self) -> bool:
+        """Whether the browser itself asks something, as before a page is left."""
+        try:
+            return bool(self.driver.switch_to.alert)
+        except NoAlertPresentException:
+            return False
 
     def complaints(self) -> list[str]:
         """What the browser's console holds against the page: script errors, refused by the content security policy."""
         words = ("Refused", "Content Security Policy", "Uncaught", "SyntaxError", "TypeError")
         return [entry["message"] for entry in self.driver.get_log("browser") if any(word in entry["message"] for word in words)]
+
+
+def row(transfer: str) -> str:
+    """The selector of a transfer's row."""
+    return f'[data-test="row"][data-transfer="{transfer}"]'
+
+
+def stored(product: Product, transfer: dict) -> bytes:
+    """The bytes of a finished transfer's image, as they lie on the host."""
+    return pathlib.Path(product.ok("GET", f"/images/{transfer['image_id']}")["path"]).read_bytes()

@@ -4,49 +4,31 @@ import hashlib
 import pathlib
 import secrets
 
-import pytest
-
-from tests.browser.page import Page
+from tests.browser.page import row, stored
 from tests.e2e import images
 from tests.e2e.product import wait_for
 
-GRUB = pathlib.Path("/usr/lib/grub-rescue/grub-rescue-cdrom.iso")
 IPXE = pathlib.Path("/usr/lib/ipxe/ipxe.iso")
-
-
-@pytest.fixture
-def disk(tmp_path):
-    """24 MiB that no other test has: data, zeros, data."""
-    path = tmp_path / f"{secrets.token_hex(4)}.raw"
-    path.write_bytes(secrets.token_bytes(9 << 20) + bytes(8 << 20) + secrets.token_bytes(7 << 20))
-    return path
-
-
-def stored(page: Page, transfer: dict) -> pathlib.Path:
-    return pathlib.Path(page.product.ok("GET", f"/images/{transfer['image_id']}")["path"])
 
 
 def test_an_iso_is_uploaded_verified_and_shown_with_its_sha256(page):
     page.start_upload(IPXE, domain="iso")
     transfer = page.wait_for_phase(page.transfer_named(IPXE.name), "finished_success")
 
-    digest = hashlib.sha256(IPXE.read_bytes()).hexdigest()
-    assert stored(page, transfer).read_bytes() == IPXE.read_bytes()
-    page.open(f"/library/{transfer['image_id']}")
-    wait_for(lambda: digest in page.part("sha256-value").text, "the SHA-256 on the image's page")
-    assert page.complaints() == []
+    assert stored(page.product, transfer) == IPXE.read_bytes()
+    page.click("show-image", row(transfer["id"]))
+    page.wait_for_text(hashlib.sha256(IPXE.read_bytes()).hexdigest(), "main")
+    page.wait_for_text("Bootable\nyes", "main")
 
 
-def test_the_image_is_downloaded_again_byte_for_byte(open_browser, product, tmp_path):
-    page = open_browser(product)
-    page.driver.execute_cdp_cmd("Browser.setDownloadBehavior", {"behavior": "allow", "downloadPath": str(tmp_path)})
-    page.log_in()
+def test_the_image_is_downloaded_again_byte_for_byte(page, tmp_path):
+    page.driver.execute_cdp_cmd("Page.setDownloadBehavior", {"behavior": "allow", "downloadPath": str(tmp_path)})
     source = secrets.token_bytes(3 << 20)
-    transfer = product.upload("again.raw", source)
+    transfer = page.product.upload("again.raw", source)
     page.open(f"/library/{transfer['image_id']}")
     page.click("download")
 
-    wait_for(lambda: (tmp_path / "again.raw").exists(), "the download")
+    wait_for((tmp_path / "again.raw").exists, "the download")
     assert (tmp_path / "again.raw").read_bytes() == source
 
 
@@ -56,111 +38,122 @@ def test_a_qcow2_keeps_its_virtual_size(page, tmp_path):
     page.start_upload(path, name="kept.qcow2", domain="data")
     transfer = page.wait_for_phase(page.transfer_named("kept.qcow2"), "finished_success")
 
-    assert stored(page, transfer).read_bytes() == source
-    assert product_image(page, transfer)["virtual_size"] == 64 << 20
+    assert stored(page.product, transfer) == source
+    assert page.product.ok("GET", f"/images/{transfer['image_id']}")["virtual_size"] == 64 << 20
 
 
-def product_image(page: Page, transfer: dict) -> dict:
-    return page.product.ok("GET", f"/images/{transfer['image_id']}")
+def test_a_disk_of_zeros_does_not_travel(page, tmp_path):
+    path = tmp_path / "zeros.raw"
+    with path.open("wb") as file:
+        file.truncate(64 << 20)
+    page.slow_down(1 << 20)
+    page.start_upload(path, domain="data")
+
+    transfer = page.wait_for_phase(page.transfer_named("zeros.raw"), "finished_success", timeout=20)
+    assert stored(page.product, transfer) == bytes(64 << 20)
 
 
 def test_pause_and_resume_in_the_same_page(page, disk):
-    page.slow_down(3 << 20)
-    page.start_upload(disk, domain="data")
-    transfer = page.transfer_named(disk.name)
-    row = f'[data-test="row"][data-transfer="{transfer}"]'
-    page.click("pause", row)
-    page.wait_for_phase(transfer, "paused_user")
+    transfer = page.half_upload(disk)
+    page.click("pause", row(transfer))
+    held = page.wait_for_phase(transfer, "paused_user")["durable_bytes"]
     page.slow_down(-1)
-    page.click("resume", row)
+    page.click("resume", row(transfer))
 
-    finished = page.wait_for_phase(transfer, "finished_success")
-    assert stored(page, finished).read_bytes() == disk.read_bytes()
+    assert stored(page.product, page.wait_for_phase(transfer, "finished_success")) == disk.read_bytes()
+    assert held > 0
 
 
 def test_cancel_asks_first_and_removes_the_data(page, disk):
-    page.slow_down(1 << 20)
-    page.start_upload(disk, domain="data")
-    transfer = page.transfer_named(disk.name)
+    transfer = page.half_upload(disk)
     image = page.product.transfer(transfer)["image_id"]
-    page.click("cancel", f'[data-test="row"][data-transfer="{transfer}"]')
+    page.click("cancel", row(transfer))
     assert disk.name in page.see("dialog[open]").text
     assert page.product.transfer(transfer)["phase"] == "transferring"
     page.click("confirm")
 
     page.wait_for_phase(transfer, "finished_cleanup")
     assert not list((page.product.state_dir / "domains" / "data").glob(f"*{image}*"))
+    wait_for(lambda: not page.all(row(transfer)), "the row to go")
+
+
+def test_keeping_it_when_asked_changes_nothing(page, disk):
+    transfer = page.half_upload(disk)
+    page.click("cancel", row(transfer))
+    page.click("keep")
+    page.wait_for_closed_dialog()
     page.slow_down(-1)
+
+    assert stored(page.product, page.wait_for_phase(transfer, "finished_success")) == disk.read_bytes()
 
 
 def test_two_uploads_at_once(page, tmp_path):
-    files = []
-    for number in range(2):
-        path = tmp_path / f"{secrets.token_hex(4)}-{number}.raw"
-        path.write_bytes(secrets.token_bytes(6 << 20))
-        files.append(path)
-    page.slow_down(4 << 20)
+    files = [tmp_path / f"{secrets.token_hex(4)}.raw" for _ in range(2)]
+    page.slow_down(1 << 20)
     for path in files:
+        path.write_bytes(secrets.token_bytes(6 << 20))
         page.start_upload(path, domain="data")
     transfers = [page.transfer_named(path.name) for path in files]
-    wait_for(
-        lambda: [page.product.transfer(transfer)["phase"] for transfer in transfers] == ["transferring"] * 2, "both to travel together"
-    )
+    wait_for(lambda: all(page.product.transfer(transfer)["transferred_bytes"] for transfer in transfers), "both to travel together")
     page.slow_down(-1)
 
     for path, transfer in zip(files, transfers, strict=True):
-        assert stored(page, page.wait_for_phase(transfer, "finished_success")).read_bytes() == path.read_bytes()
+        assert stored(page.product, page.wait_for_phase(transfer, "finished_success")) == path.read_bytes()
 
 
 def test_an_expected_sha256_that_is_right(page, disk):
-    page.start_upload(disk, domain="data", sha256=hashlib.sha256(disk.read_bytes()).hexdigest())
+    digest = hashlib.sha256(disk.read_bytes()).hexdigest()
+    page.start_upload(disk, domain="data", sha256=digest.upper())
 
-    page.wait_for_phase(page.transfer_named(disk.name), "finished_success")
+    assert page.wait_for_phase(page.transfer_named(disk.name), "finished_success")["sha256"] == digest
 
 
 def test_an_expected_sha256_that_is_wrong_makes_the_image_illegal(page, disk):
     page.start_upload(disk, domain="data", sha256="0" * 64)
-
     transfer = page.wait_for_phase(page.transfer_named(disk.name), "finished_failure")
-    assert product_image(page, transfer)["status"] == "illegal"
-    page.open(f"/library/{transfer['image_id']}")
-    page.wait_for_text("SHA-256", "main")
-    page.wait_for_text("illegal", "main")
+
+    assert page.product.ok("GET", f"/images/{transfer['image_id']}")["status"] == "illegal"
+    page.wait_for_text("SHA-256", f"{row(transfer['id'])} [data-test=error]")
+    page.click("show-image", row(transfer["id"]))
+    page.wait_for_text("refused", "[data-test=image-status]")
+    page.wait_for_text("SHA-256", "main [data-test=error]")
 
 
 def test_an_upload_goes_on_while_the_admin_walks_through_pages(page, disk):
-    page.slow_down(4 << 20)
-    page.start_upload(disk, domain="data")
-    transfer = page.transfer_named(disk.name)
-    for path in ("/library", "/events", "/"):
-        page.see(f'nav a[href="{path}"]').click()
-        wait_for(lambda: page.driver.current_url.endswith(path), f"the page {path}")  # noqa: B023
+    transfer = page.half_upload(disk)
+    for path in ("/library", "/hosts", "/events", "/settings", "/"):
+        page.walk(path)
+        assert disk.name in page.part("tray-row").text
     page.slow_down(-1)
 
-    finished = page.wait_for_phase(transfer, "finished_success")
-    assert stored(page, finished).read_bytes() == disk.read_bytes()
+    assert stored(page.product, page.wait_for_phase(transfer, "finished_success")) == disk.read_bytes()
 
 
 def test_an_upload_waits_offline_and_goes_on_by_itself(page, disk):
-    page.slow_down(2 << 20)
-    page.start_upload(disk, domain="data")
-    transfer = page.transfer_named(disk.name)
-    wait_for(lambda: page.product.transfer(transfer)["phase"] == "transferring", "the upload to run")
+    transfer = page.half_upload(disk)
     page.go_offline()
-    page.wait_for_text("offline")
+    page.row(transfer, "offline")
+    assert "goes on by itself" in page.row(transfer).text
+    page.part("offline")
     page.go_offline(False)
 
-    finished = page.wait_for_phase(transfer, "finished_success")
-    assert stored(page, finished).read_bytes() == disk.read_bytes()
+    assert stored(page.product, page.wait_for_phase(transfer, "finished_success")) == disk.read_bytes()
+    wait_for(lambda: not page.shows("offline"), "the banner to go")
 
 
 def test_an_upload_goes_on_by_itself_after_the_daemon_was_killed(page, disk):
-    page.slow_down(4 << 20)
-    page.start_upload(disk, domain="data")
-    transfer = page.transfer_named(disk.name)
-    wait_for(lambda: page.product.transfer(transfer)["phase"] == "transferring", "the upload to run")
+    transfer = page.half_upload(disk)
     page.product.kill_daemon()
     page.slow_down(-1)
 
-    finished = page.wait_for_phase(transfer, "finished_success", timeout=90)
-    assert stored(page, finished).read_bytes() == disk.read_bytes()
+    assert stored(page.product, page.wait_for_phase(transfer, "finished_success", timeout=90)) == disk.read_bytes()
+
+
+def test_the_progress_tells_what_it_shows_to_those_who_do_not_see_it(page, disk):
+    bar = f"{row(page.half_upload(disk))} [role=progressbar]"
+
+    value = int(page.see(bar).get_attribute("aria-valuenow"))
+    assert 0 < value < 100
+    assert (page.see(bar).get_attribute("aria-valuemin"), page.see(bar).get_attribute("aria-valuemax")) == ("0", "100")
+    assert disk.name in page.see(bar).get_attribute("aria-label")
+    assert "percent" in page.see(bar).get_attribute("aria-valuetext")

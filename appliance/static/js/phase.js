@@ -15,6 +15,7 @@ const PHASES = {
   offline: { word: "offline", tone: "warning" },
   pausing: { word: "pausing", tone: "warning" },
   resuming: { word: "resuming", tone: "calm" },
+  orphaned: { word: "interrupted", tone: "warning" },
   paused_user: { word: "paused", tone: "warning" },
   paused_system: { word: "interrupted", tone: "warning" },
   stopped: { word: "stopped", tone: "bad" },
@@ -30,7 +31,7 @@ const PHASES = {
 };
 
 /**
- * @param {string} phase the server's, or one of this browser's own: queued, preparing, waiting, offline, pausing, stopped, replaced
+ * @param {string} phase the server's, or one of this browser's own: queued, preparing, waiting, offline, pausing, stopped, replaced, orphaned
  */
 export function word(phase) {
   return texts.phase[PHASES[phase]?.word ?? "unknown"];
@@ -47,6 +48,11 @@ export function tone(phase) {
 /** @param {string} phase */
 export function isPaused(phase) {
   return phase === "paused_user" || phase === "paused_system";
+}
+
+/** Nothing moves until somebody chooses the file again. @param {string} phase */
+export function rests(phase) {
+  return isPaused(phase) || phase === "orphaned";
 }
 
 /** @param {string} phase */
@@ -68,10 +74,11 @@ export function isSending(phase) {
  * The verbs to offer on a row.
  * @param {{phase: string, actions: string[], owner: string}} transfer
  * @param {{name: string, role: string}} me
+ * @param {boolean} [orphaned] its page is gone, and the server does not know yet
  * @returns {{pause: boolean, resume: boolean, cancel: boolean}}
  */
-export function verbs(transfer, me) {
+export function verbs(transfer, me, orphaned = false) {
   const may = me.role === "admin" || (me.role === "uploader" && transfer.owner === me.name);
   const can = (/** @type {string} */ verb) => may && transfer.actions.includes(verb);
-  return { pause: can("pause") && !isPaused(transfer.phase), resume: can("resume"), cancel: can("cancel") };
+  return { pause: can("pause") && !isPaused(transfer.phase) && !orphaned, resume: can("resume") || (orphaned && can("pause")), cancel: can("cancel") };
 }

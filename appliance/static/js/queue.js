@@ -1,6 +1,7 @@
 /** All uploads of this page: two at a time, more may be added while they run. Lives as long as the page, whatever is shown on it. */
 
 import * as api from "./api.js";
+import { claim } from "./claims.js";
 import * as hasher from "./hasher.js";
 import * as memory from "./memory.js";
 import { isOver, isPaused } from "./phase.js";
@@ -80,6 +81,8 @@ export class Upload {
   get phase() {
     if (this.end && !(this.transfer && isOver(this.transfer.phase))) return this.end === "cancelled" ? "finished_cleanup" : this.end;
     if (this.stage === "queued" || this.stage === "preparing" || this.stage === "pausing") return this.stage;
+    // What is on the road when the line breaks only notices after a while.
+    if (this.stage === "sending" && !navigator.onLine) return "offline";
     if (this.stage === "sending" && this.sender?.mood) return this.sender.mood;
     if (this.stage === "checking" && this.transfer?.phase === "transferring") return "finalizing_success";
     return this.transfer?.phase ?? "preparing";
@@ -106,8 +109,11 @@ export class Upload {
     this.problem = null;
     this.end = "";
     this.changed();
+    let release = () => {};
     try {
       this.transfer ??= await this.create();
+      // First claimed, then remembered: what is remembered and not claimed has lost its page.
+      release = await claim(this.transfer.id);
       memory.remember(this.transfer.id, this.file);
       for (let round = 0; ; round += 1) {
         await this.send();
@@ -117,6 +123,7 @@ export class Upload {
     } catch (error) {
       await this.fail(error);
     }
+    release();
     this.sender = null;
     this.stage = "ended";
     this.changed();
@@ -243,6 +250,7 @@ class Queue {
     /** @type {ReturnType<typeof setTimeout> | null} */
     this.soon = null;
     this.changed = this.changed.bind(this);
+    for (const turn of ["online", "offline"]) addEventListener(turn, this.changed);
   }
 
   /**
@@ -301,6 +309,12 @@ class Queue {
    * @throws {api.ApiError} when it is another file
    */
   async resume(transfer, file) {
+    if (!isPaused(transfer.phase)) {
+      // Its page is gone and the server does not know yet. Paused by somebody meanwhile is as good.
+      await api.post(`/transfers/${transfer.id}/pause`).catch((error) => {
+        if (error.code !== "not-allowed") throw error;
+      });
+    }
     const next = await resume(transfer, file, world);
     this.uploads = this.uploads.filter((upload) => upload.transfer?.id !== transfer.id);
     const upload = new Upload(file, null, next, this.changed);

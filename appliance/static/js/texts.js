@@ -131,6 +131,7 @@ export const texts = {
     zeros: (/** @type {string} */ sent, /** @type {string} */ zeros) => `${sent} sent, ${zeros} zeros`,
     checking: (/** @type {string} */ step, /** @type {string} */ whole) => (step ? `${step} of ${whole}` : whole),
     progressOf: (/** @type {string} */ name) => `Progress of ${name}`,
+    orphaned: "The page that was sending it was closed or reloaded.",
     resumeHere: "This page still has the file: Resume goes on at once.",
     expires: (/** @type {string} */ span) => `Kept for another ${span}.`,
   },

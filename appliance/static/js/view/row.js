@@ -1,7 +1,7 @@
 /** One transfer as a row that tells its story without a click: name, bar, words, rate, time left, and the verbs. */
 
 import * as memory from "../memory.js";
-import { isChecking, isOver, isPaused, isSending, tone, verbs, word } from "../phase.js";
+import { isChecking, isOver, isSending, rests, tone, verbs, word } from "../phase.js";
 import { total } from "../ranges.js";
 import { texts } from "../texts.js";
 import { ago, exact, left, percent, size, sizeOf, sizeParts, span } from "../units.js";
@@ -13,16 +13,22 @@ import * as verb from "./verbs.js";
 /** @typedef {import("../types").Transfer} Transfer */
 /** @typedef {import("../types").Me} Me */
 /** @typedef {import("../queue.js").Upload} Upload */
-/** @typedef {{key: string, transfer: Transfer | null, upload: Upload | null}} Story */
+/** @typedef {{key: string, transfer: Transfer | null, upload: Upload | null, orphaned: boolean}} Story */
 /** @typedef {{size: number, layers: import("./bar.js").Layer[], percent: number, state: string, words: string, left: string, rate: number, samples: number[]}} Figures */
+
+/** The phase to show: this page knows best, then this browser, then the server. @param {Story} story */
+function phaseOf({ transfer, upload, orphaned }) {
+  return upload?.phase ?? (orphaned ? "orphaned" : transfer?.phase ?? "preparing");
+}
 
 /**
  * Everything a row and the tray show of a transfer, in numbers and words.
  * @param {Story} story
  * @returns {Figures}
  */
-export function figures({ transfer, upload }) {
-  const phase = upload?.phase ?? transfer?.phase ?? "preparing";
+export function figures(story) {
+  const { transfer, upload } = story;
+  const phase = phaseOf(story);
   const live = upload && upload.stage !== "ended" ? upload : null;
   const whole = transfer?.size ?? upload?.file.size ?? 0;
   const state = word(phase);
@@ -40,9 +46,9 @@ export function figures({ transfer, upload }) {
   const bar = live?.bar ?? { durable: transfer?.durable ?? [], sent: [], zeros: [] };
   const safe = live ? total(bar.durable) : transfer?.durable_bytes ?? 0;
   // While it moves, what is on its way counts too; once it rests, only what is safe.
-  const held = isPaused(phase) || !isSending(phase) ? safe : Math.min(whole, safe + (live ? total(bar.sent) : Math.max(0, (transfer?.transferred_bytes ?? 0) - safe)));
+  const held = rests(phase) || !isSending(phase) ? safe : Math.min(whole, safe + (live ? total(bar.sent) : Math.max(0, (transfer?.transferred_bytes ?? 0) - safe)));
   const zeros = total(bar.zeros);
-  const ahead = live || isPaused(phase) ? [] : beyond(transfer);
+  const ahead = live || rests(phase) ? [] : beyond(transfer);
   const layers = [
     { tone: "sent", ranges: live ? bar.sent : ahead },
     { tone: "durable", ranges: bar.durable },
@@ -51,9 +57,9 @@ export function figures({ transfer, upload }) {
   const sender = live?.sender;
   const amount = percent(held, whole);
   const shown = whole > 0 && held >= whole ? 99 : amount;
-  const words = isPaused(phase) ? texts.row.safe(sizeOf(held, whole), transfer?.host?.name ?? "") : zeros > 0 ? texts.row.zeros(size(held - zeros), size(zeros)) : sizeOf(held, whole);
+  const words = rests(phase) ? texts.row.safe(sizeOf(held, whole), transfer?.host?.name ?? "") : zeros > 0 ? texts.row.zeros(size(held - zeros), size(zeros)) : sizeOf(held, whole);
   return {
-    ...seen, percent: shown, layers, words, left: sender && isSending(phase) ? left(sender.left) : "",
+    ...seen, percent: shown, layers, words, left: sender && phase === "transferring" ? left(sender.left) : "",
     rate: sender && phase === "transferring" ? sender.rate.value : 0, samples: sender?.rate.samples ?? [],
   };
 }
@@ -123,7 +129,7 @@ export class Row {
     this.story = story;
     const { transfer, upload } = story;
     const name = transfer?.name ?? upload?.name ?? "";
-    const phase = upload?.phase ?? transfer?.phase ?? "preparing";
+    const phase = phaseOf(story);
     attr(this.el, "data-transfer", transfer?.id ?? null);
     attr(this.el, "data-phase", phase);
     say(this.name, name);
@@ -152,10 +158,10 @@ export class Row {
   }
 
   /** @param {Story} story */
-  tellOrigin({ transfer, upload }) {
+  tellOrigin({ transfer, upload, orphaned }) {
     const parts = [transfer?.domain.name ?? upload?.wish?.domainName ?? ""];
     if (transfer) parts.push(`${texts.row.by(transfer.owner)}${upload || memory.recall(transfer.id) ? ` ${texts.row.fromHere}` : ""}`);
-    if (transfer && isPaused(transfer.phase)) parts.push(texts.row.started(ago(transfer.created_at)));
+    if (transfer && (orphaned || rests(transfer.phase))) parts.push(texts.row.started(ago(transfer.created_at)));
     say(this.origin, parts.filter(Boolean).join(" · "));
     if (transfer) attr(this.origin, "title", texts.row.started(exact(transfer.created_at)));
   }
@@ -166,9 +172,9 @@ export class Row {
    * @param {Story} story
    * @param {string} name
    */
-  offer(phase, { transfer, upload }, name) {
+  offer(phase, { transfer, upload, orphaned }, name) {
     const local = upload && upload.stage !== "ended";
-    const can = transfer ? verbs(transfer, this.me) : { pause: false, resume: false, cancel: upload?.stage === "queued" };
+    const can = transfer ? verbs(transfer, this.me, orphaned) : { pause: false, resume: false, cancel: upload?.stage === "queued" };
     const over = isOver(phase);
     this.pause.hidden = !can.pause || upload?.stage === "pausing";
     this.resume.hidden = !can.resume || Boolean(local);
@@ -189,9 +195,11 @@ export class Row {
  * @param {Story} story
  * @param {Me} me
  */
-function explain(phase, { transfer, upload }, me) {
-  if (phase === "waiting" || phase === "offline") return upload?.sender?.why ?? "";
-  if (!transfer || !isPaused(phase)) return "";
+function explain(phase, { transfer, upload, orphaned }, me) {
+  if (phase === "offline") return texts.waiting.offline;
+  if (phase === "waiting") return upload?.sender?.why ?? "";
+  if (!transfer || !rests(phase)) return "";
+  if (orphaned) return `${texts.row.orphaned} ${texts.toGo(transfer.size - transfer.durable_bytes)}`;
   const why = transfer.reason ? `${transfer.reason}${/[.!?]$/.test(transfer.reason) ? "" : "."} ` : "";
   const mine = verbs(transfer, me).resume;
   const next = mine ? (upload ? texts.row.resumeHere : texts.toGo(transfer.size - transfer.durable_bytes)) : "";

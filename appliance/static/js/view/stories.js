@@ -1,5 +1,7 @@
 /** The rows of transfers: the server's lists, and over them what this page knows better. */
 
+import { claimed } from "../claims.js";
+import * as memory from "../memory.js";
 import { isOver, isPaused } from "../phase.js";
 import { watch } from "../poll.js";
 import { queue } from "../queue.js";
@@ -13,6 +15,8 @@ import { Row } from "./row.js";
 /** @typedef {import("./row.js").Story} Story */
 
 const LIMIT = 100;
+/** Milliseconds between looks at which pages of this browser are still there. */
+const LOOK = 1000;
 
 /**
  * The three sections: running, unfinished, finished here.
@@ -21,13 +25,17 @@ const LIMIT = 100;
  * @param {(domain: string) => boolean} concernsDomain the same for uploads that the server does not know yet
  */
 export function sections(me, concerns = () => true, concernsDomain = () => true) {
-  /** @type {Record<string, Transfer[]>} */
-  const known = { running: [], unfinished: [] };
+  /** All that the server has not finished, running ones included. @type {Transfer[]} */
+  let known = [];
   const parts = /** @type {const} */ (["running", "unfinished", "finished"]).map((name) => {
     const list = h("ul", { class: "list", test: `list-${name}` });
     const number = h("span", { class: "small quiet" });
     return { name, list, number, el: h("section", { class: "section", hidden: true, test: name }, h("h2", {}, texts.overview[name], number), list) };
   });
+
+  /** What pages of this browser are sending; null while that is not known. @type {Set<string> | null} */
+  let alive = null;
+  const orphaned = (/** @type {Transfer} */ transfer) => alive !== null && transfer.actions.includes("pause") && !isPaused(transfer.phase) && !alive.has(transfer.id) && memory.recall(transfer.id) !== null;
 
   /** A row walks from list to list with its transfer, and takes the focus along. @type {Map<string, Row>} */
   const rows = new Map();
@@ -45,21 +53,23 @@ export function sections(me, concerns = () => true, concernsDomain = () => true)
     const seen = new Set();
     for (const upload of queue.uploads) {
       if (upload.transfer ? !concerns(upload.transfer) : !concernsDomain(upload.wish?.domain ?? "")) continue;
-      const listed = upload.transfer && [...known.running, ...known.unfinished].find(({ id }) => id === upload.transfer?.id);
+      const listed = upload.transfer && known.find(({ id }) => id === upload.transfer?.id);
       // While it is ours, what we know is newer than the list; afterwards somebody else may have gone on with it.
       const transfer = upload.stage === "ended" && listed && Date.parse(listed.updated_at) >= Date.parse(upload.transfer?.updated_at ?? "") ? listed : upload.transfer;
       if (transfer) seen.add(transfer.id);
       const { phase } = upload;
       if (isOver(phase)) {
-        if (phase !== "finished_cleanup") stories.finished.push({ key: upload.key, transfer, upload });
+        if (phase !== "finished_cleanup") stories.finished.push({ key: upload.key, transfer, upload, orphaned: false });
       } else if (upload.stage === "ended" && transfer && (isPaused(transfer.phase) || phase === "stopped")) {
-        stories.unfinished.push({ key: upload.key, transfer, upload });
+        stories.unfinished.push({ key: upload.key, transfer, upload, orphaned: false });
       } else {
-        stories.running.push({ key: upload.key, transfer, upload });
+        stories.running.push({ key: upload.key, transfer, upload, orphaned: false });
       }
     }
-    for (const name of ["running", "unfinished"]) {
-      for (const transfer of known[name]) if (!seen.has(transfer.id) && concerns(transfer)) stories[name].push({ key: transfer.id, transfer, upload: null });
+    for (const transfer of known) {
+      if (seen.has(transfer.id) || !concerns(transfer)) continue;
+      const lost = orphaned(transfer);
+      stories[lost || isPaused(transfer.phase) ? "unfinished" : "running"].push({ key: transfer.id, transfer, upload: null, orphaned: lost });
     }
     for (const { name, list, number, el } of parts) {
       el.hidden = stories[name].length === 0;
@@ -71,14 +81,23 @@ export function sections(me, concerns = () => true, concernsDomain = () => true)
     if (focused instanceof HTMLElement && focused.isConnected && document.activeElement !== focused) focused.focus({ preventScroll: true });
     drawn(Object.values(stories).every((some) => some.length === 0));
   };
+  const look = async () => {
+    const now = await claimed();
+    const same = now === alive || (now && alive && now.size === alive.size && [...now].every((id) => alive?.has(id)));
+    alive = now;
+    if (!same) draw();
+  };
+  const looking = setInterval(look, LOOK);
+  look();
   /** @type {(empty: boolean) => void} */
   let drawn = () => {};
   const stops = [
-    ...["running", "unfinished"].map((state) => watch(`/transfers?state=${state}&limit=${LIMIT}`, ({ items }) => {
-      known[state] = items;
+    watch(`/transfers?state=unfinished&limit=${LIMIT}`, ({ items }) => {
+      known = items;
       draw();
-    })),
+    }),
     queue.listen(draw),
+    () => clearInterval(looking),
   ];
   return {
     elements: parts.map(({ el }) => el),

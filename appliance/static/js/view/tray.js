@@ -57,7 +57,7 @@ function make(first) {
     el: h("li", { "data-test": "tray-row" }, name, state, bar.el),
     /** @param {Upload} upload */
     update(upload) {
-      const seen = figures({ key: upload.key, transfer: upload.transfer, upload });
+      const seen = figures({ key: upload.key, transfer: upload.transfer, upload, orphaned: false });
       const over = isOver(upload.phase);
       say(name, upload.name);
       attr(name, "href", upload.transfer?.image_id ? `/library/${upload.transfer.image_id}` : null);
