@@ -5,8 +5,10 @@ Sources, each overriding the one before: the defaults below, a TOML file (`confi
 has a bad value stops the start, with its name and where it stands: a misspelt limit must not be a missing limit.
 """
 
+import contextlib
 import dataclasses
 import difflib
+import ipaddress
 import math
 import os
 import pathlib
@@ -191,7 +193,7 @@ def expected(name: str) -> str:
         bool: "true or false",
         str: f"text ({facts['unit']})",
         pathlib.Path: "the path of a directory",
-    }.get(kind, "a list of texts (with commas between them outside a file)")
+    }.get(kind, "a list of host names or addresses (with commas between them outside a file)")
 
 
 def _convert(name: str, value):
@@ -222,9 +224,20 @@ def _convert(name: str, value):
         return value
     if isinstance(value, str):
         value = [part.strip() for part in value.split(",") if part.strip()]
-    if not isinstance(value, list | tuple) or not all(isinstance(part, str) and part for part in value):
+    if not isinstance(value, list | tuple) or not all(isinstance(part, str) and is_name(part) for part in value):
         raise TypeError(value)
     return tuple(value)
+
+
+def is_name(text: str) -> bool:
+    """Whether `text` is an address, or a name that a host may have; or `*.example.org`, which a certificate may be for."""
+    with contextlib.suppress(ValueError):
+        return bool(ipaddress.ip_address(text))
+    try:
+        labels = text.removeprefix("*.").encode("idna").decode("ascii").removesuffix(".").split(".")
+    except UnicodeError:
+        return False
+    return all(re.fullmatch(r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)", label) for label in labels)
 
 
 def _number(text: str, suffixes: Mapping[str, float]) -> int | float:

@@ -31,7 +31,14 @@ def config(state_dir, config_file) -> None:
     for name, field in settings.FIELDS.items():
         for line in explanation(name, field, width):
             console.print(rich.text.Text(line, style="dim"))
-        console.print(statement(name, getattr(loaded, name)), end="\n\n")
+        console.print(statement(name, said(loaded, name)), end="\n\n")
+
+
+def said(loaded: settings.Config, name: str):
+    """The setting's value; empty where it only follows from others: kept in the file, `host` would let plain HTTP out of the machine."""
+    value = getattr(loaded, name)
+    following = dataclasses.replace(loaded, host="", database_url="")
+    return "" if settings.FIELDS[name].default == "" and value == getattr(following, name) else value
 
 
 def explanation(name: str, field: dataclasses.Field, width: int) -> list[str]:
@@ -55,7 +62,7 @@ def default(name: str) -> str:
 def statement(name: str, value) -> rich.text.Text:
     """`name = value` in TOML. A URL with a password is shown without it, and therefore as a comment."""
     line = rich.text.Text.assemble((name, "bold cyan"), " = ", (toml(value), "green"))
-    if name == "database_url" and (hidden := without_password(value)) != value:
+    if name == "database_url" and value and (hidden := without_password(value)) != value:
         line = rich.text.Text.assemble("# ", (name, "bold cyan"), " = ", (toml(hidden), "green"), ("  # the password is not shown", "dim"))
     return line
 

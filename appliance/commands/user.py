@@ -63,4 +63,5 @@ def list_users(state_dir) -> None:
     table = rich.table.Table("name", "role", "since", box=None)
     for one in users:
         table.add_row(one.name, one.role, f"{one.created_at:%Y-%m-%d %H:%M} UTC")
-    rich.console.Console(highlight=False, markup=False).print(table)
+    # As wide as it needs: a name that was cut in two is not one that can be typed.
+    rich.console.Console(highlight=False, markup=False, width=140).print(table)

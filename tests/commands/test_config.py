@@ -36,6 +36,12 @@ def test_what_config_prints_is_a_file_that_says_the_same(invoke, tmp_path):
     assert set(tomllib.loads(printed)) == set(config.FIELDS)
 
 
+def test_what_follows_from_other_settings_is_not_pinned_by_what_config_prints(invoke):
+    kept = tomllib.loads(invoke("config").output)
+
+    assert kept["host"] == kept["database_url"] == ""
+
+
 def test_config_does_not_show_the_databases_password(invoke, monkeypatch):
     monkeypatch.setenv("IMAGE_APPLIANCE_DATABASE_URL", "postgresql://me:hunter2@db.example/images")
 
