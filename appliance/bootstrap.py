@@ -84,7 +84,8 @@ class Lock:
 
 def first_password() -> tuple[str, bool]:
     """The password for the first user: the environment's, or a random one. And whether it must be shown, because nobody knows it yet."""
-    given = os.environ.get(config.PASSWORD_VARIABLE)
+    # Taken out of the environment: the daemon, and what it starts, need not inherit it.
+    given = os.environ.pop(config.PASSWORD_VARIABLE, None)
     return (given, False) if given else (secrets.token_urlsafe(15), True)
 
 

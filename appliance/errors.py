@@ -415,6 +415,15 @@ class PortTaken(ApplianceError):
     hint = "Stop the program that uses it, or choose another port: --port N, or the setting {setting} (0 switches a second port off)."
 
 
+class NoSuchAddress(ApplianceError):
+    """An address to listen on that is not this machine's."""
+
+    code = "no-address"
+    status = 500
+    says = "Cannot listen on {host}: this machine has no such address."
+    hint = "Give --host, or the setting host, an address of this machine; left empty, it stands for all of them."
+
+
 class DaemonFailed(ApplianceError):
     """The local imaged does not start. `reason` is what it said last."""
 

@@ -16,9 +16,9 @@ import click
 import sqlalchemy.exc
 from cherrypy.process import plugins, wspbus
 
-from appliance import admin, bootstrap, config, supervisor
+from appliance import admin, bootstrap, config, errors, supervisor
 from appliance.transfer import hosts, relay, sessions, slots, tickets
-from appliance.web import downloads, images, server, site
+from appliance.web import downloads, images, security, server, site
 from imaged.httpd import tls
 
 log = logging.getLogger("appliance")
@@ -95,7 +95,11 @@ class Rooms:
 
     def _make_first_user(self) -> None:
         password, unknown = bootstrap.first_password()
-        if self.admin.users.ensure_admin(FIRST_USER, password) and unknown:
+        try:
+            made = self.admin.users.ensure_admin(FIRST_USER, password)
+        except errors.BadPassword as error:
+            raise config.BadSetting(config.PASSWORD_VARIABLE, "environment variable", str(error.words["reason"])) from None
+        if made and unknown:
             # At once: whatever fails later in this start, the next one will not know it any more.
             click.echo(f"First user:   {FIRST_USER}\nPassword:     {password}   (shown only now; `image-appliance user passwd` changes it)")
 
@@ -113,7 +117,8 @@ class Rooms:
         if settings.images_port:
             # Threads of its own: whatever comes here, pages and heartbeats keep theirs.
             own = slots.Slots(settings.threads, settings.threads_reserved)
-            yield self._listener(bus, "images_port", settings.images_port, images.Images(self.sessions, self.relay, own), context)
+            alone = security.guarded(images.Images(self.sessions, self.relay, own))
+            yield self._listener(bus, "images_port", settings.images_port, alone, context)
         # The main one last: whoever finds it open finds the other one too.
         yield self._listener(bus, "port", settings.port, one, context)
 
@@ -155,10 +160,18 @@ def _database(settings: config.Config) -> admin.Database:
         database = admin.Database(settings.database_url)
         database.migrate()
     except (sqlalchemy.exc.SQLAlchemyError, ImportError, OSError) as error:
-        # Only the first line, and never the URL: there may be a password in it.
-        reason = str(getattr(error, "orig", None) or type(error).__name__).splitlines()[0]
-        raise config.BadSetting("database_url", "configuration", f"the database cannot be opened: {reason}") from error
+        raise config.BadSetting("database_url", "configuration", f"the database cannot be opened: {_database_trouble(error)}") from error
     return database
+
+
+def _database_trouble(error: Exception) -> str:
+    """In a line, and without the URL: there may be a password in it."""
+    match error:
+        case ImportError():
+            return f"its driver is not installed ({error.name})"
+        case sqlalchemy.exc.ArgumentError():
+            return "this is no URL of a database that SQLAlchemy knows"
+    return str(getattr(error, "orig", None) or type(error).__name__).splitlines()[0]
 
 
 def _announce(settings: config.Config, installation: bootstrap.Installation) -> None:

@@ -13,6 +13,7 @@ import psutil
 import pytest
 
 from appliance import errors, supervisor
+from appliance.web import security
 from tests.transfer import room as rooms
 
 COMMAND = pathlib.Path(sys.executable).parent / "image-appliance"
@@ -147,8 +148,16 @@ def test_a_given_password_is_not_printed(run):
     appliance = run(admin_password="chosen by the installer").started()
 
     assert "chosen" not in appliance.output + appliance.log
+    assert "IMAGE_APPLIANCE_ADMIN_PASSWORD" not in appliance.daemon().environ()
     assert "Password" not in appliance.output
     assert appliance.stop() == 0
+
+
+def test_a_given_password_that_is_too_short_stops_the_start_with_the_variables_name(run):
+    appliance = run(admin_password="short")
+
+    assert appliance.process.wait(20) == 1
+    assert "IMAGE_APPLIANCE_ADMIN_PASSWORD (environment variable): it has 5 characters" in appliance.output
 
 
 def test_two_on_one_directory_are_told(run):
@@ -177,6 +186,16 @@ def test_a_port_in_use_is_named(run, setting):
     assert "Traceback" not in appliance.output
 
 
+@pytest.mark.parametrize("host", ["192.0.2.1", "no.such.host.invalid"])
+def test_an_address_of_another_machine_is_named_with_its_setting(run, host):
+    appliance = run("--host", host)
+
+    assert appliance.process.wait(20) == 1
+    assert host in appliance.output
+    assert "--host" in appliance.output
+    assert "Traceback" not in appliance.output
+
+
 def test_the_second_port_serves_images_alone(run):
     second = free_port()
     appliance = run(images_port=second).started()
@@ -184,6 +203,8 @@ def test_the_second_port_serves_images_alone(run):
 
     assert "version" in curl(appliance, "/info/")
     assert curl(appliance, "/login", "-o", "/dev/null", "-w", "%{http_code}") == "404"
+    head = curl(appliance, "/info/", "-i").replace("\r", "").partition("\n\n")[0].splitlines()
+    assert {f"{name}: {value}" for name, value in security.HEADERS.items()} <= set(head)
     assert appliance.stop() == 0
 
 

@@ -37,14 +37,21 @@ def logged(app: Callable) -> Callable:
 
     def log_and_call(environ: dict, start_response: Callable):
         def start(status: str, *rest):
-            parts = environ["PATH_INFO"].split("/")
-            path = f"/{parts[1]}/…" if parts[1:2] and parts[1] in BYTES else environ["PATH_INFO"]
-            access.info("%s %s %r %s", environ["REMOTE_ADDR"], environ["REQUEST_METHOD"], path, status[:3])
+            access.info("%s %s %r %s", environ["REMOTE_ADDR"], environ["REQUEST_METHOD"], _shown(environ["PATH_INFO"]), status[:3])
             return start_response(status, *rest)
 
         return app(environ, start)
 
     return log_and_call
+
+
+def _shown(path: str) -> str:
+    """The path for the log: cut where an id of a session or ticket may follow, however wrongly the address was written."""
+    parts = path.split("/")
+    if path.startswith("/api/v1/") and not {".", ".."} & set(parts):
+        return path
+    first = next((place for place, part in enumerate(parts) if part.lower() in BYTES), None)
+    return path if first is None else "/".join([*parts[: first + 1], "…"])
 
 
 class Listener(plugins.SimplePlugin):
@@ -77,13 +84,15 @@ class Listener(plugins.SimplePlugin):
         return self._server.bind_addr[1]
 
     def open(self) -> None:
-        """Binds, listens and makes the threads. Raises errors.PortTaken."""
+        """Binds, listens and makes the threads. Raises errors.PortTaken, errors.NoSuchAddress."""
         host, port = self._address
         try:
             _probe(host, port)
             self._server.prepare()
             self._open = True
         except OSError as error:
+            if error.errno == errno.EADDRNOTAVAIL or isinstance(error, socket.gaierror):
+                raise errors.NoSuchAddress(host=host) from None
             raise errors.PortTaken(host=host, port=port, reason=_reason(error), setting=self._setting) from None
 
     def start(self) -> None:
@@ -117,6 +126,4 @@ def _reason(error: OSError) -> str:
             return "another program listens there"
         case errno.EACCES:
             return "this user may not: ports below 1024 need privileges"
-        case errno.EADDRNOTAVAIL | socket.EAI_NONAME:
-            return "this machine has no such address"
     return error.strerror or str(error)
