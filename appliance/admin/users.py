@@ -1,6 +1,7 @@
 """The users: names, roles and passwords."""
 
 import functools
+import threading
 
 import argon2
 import sqlalchemy as sa
@@ -14,6 +15,8 @@ from appliance.admin.database import Database
 
 MIN_PASSWORD, MAX_PASSWORD = 8, 1024
 MAX_NAME = 64
+#: Passwords that are compared at once. Each takes 64 MiB and a processor for a while: a crowd at the login must not take them all.
+COMPARED_AT_ONCE = 4
 
 
 class Users:
@@ -24,6 +27,7 @@ class Users:
         self._events = events
         self._clock = clock
         self._hasher = argon2.PasswordHasher()
+        self._turns = threading.BoundedSemaphore(COMPARED_AT_ONCE)
 
     @functools.cached_property
     def _nobody(self) -> str:
@@ -90,7 +94,8 @@ class Users:
         # An unknown user's password is compared too, and the digest for that made whoever asks first: nothing is told by the time it takes.
         nobody = self._nobody
         try:
-            self._hasher.verify(user.password_hash if user else nobody, password[:MAX_PASSWORD])
+            with self._turns:
+                self._hasher.verify(user.password_hash if user else nobody, password[:MAX_PASSWORD])
         except (argon2.exceptions.VerifyMismatchError, UnicodeEncodeError):
             raise errors.WrongPassword from None
         if user is None:
