@@ -18,6 +18,9 @@ from imaged import client
 
 log = logging.getLogger("imaged")
 
+#: The words that begin a line of the daemon's log; any other line belongs to the one before.
+LEVELS = logging.getLevelNamesMapping()
+
 #: Bytes that fit the address of a unix socket, without its closing NUL.
 MAX_SOCKET_PATH = 107
 #: Seconds from one start to the next, when the daemon dies again and again: doubled each time, up to the second number.
@@ -115,7 +118,9 @@ class Supervisor:
         with process.stdin, process.stderr:
             for line in process.stderr:
                 self._last_words = line.decode("utf-8", "replace").rstrip()
-                log.info("%s", self._last_words)
+                level, _, text = self._last_words.partition(" ")
+                known = LEVELS.get(level)
+                log.log(known or logging.INFO, "%s", text if known else self._last_words)
         log.info("imaged ended with status %d", process.wait())
 
 

@@ -51,7 +51,7 @@ class Daemon:
         if self._settings.supervised and sys.stdin is None:
             raise CannotStart("supervised, but standard input is closed: there is nobody whose end could be noticed")
         os.umask(0o077)
-        _start_log(self._settings.log_level)
+        _start_log(self._settings.log_level, self._settings.supervised)
         _raise_file_limit()
         with _wakeups() as wakeups, contextlib.ExitStack() as stack:
             self._lock_sockets(stack)
@@ -174,8 +174,10 @@ def _give_up_after(seconds: float) -> None:
     timer.start()
 
 
-def _start_log(level: str) -> None:
-    logging.basicConfig(stream=sys.stderr, level=level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s", force=True)
+def _start_log(level: str, supervised: bool) -> None:
+    """To standard error. A supervisor puts the time before each line by itself."""
+    time = "" if supervised else "%(asctime)s "
+    logging.basicConfig(stream=sys.stderr, level=level.upper(), format=time + "%(levelname)s %(name)s: %(message)s", force=True)
 
 
 def _raise_file_limit() -> None:
