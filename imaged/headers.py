@@ -3,6 +3,7 @@
 import base64
 import binascii
 import re
+from typing import Any
 
 import webob
 
@@ -80,3 +81,13 @@ def flush(request: webob.Request) -> bool:
 def close(request: webob.Request) -> bool:
     """Does the client want the connection to end after the answer? `?close=y`."""
     return handlers.query(request).get("close") == "y"
+
+
+def number(request: webob.Request, name: str, default: Any) -> Any:
+    """The count of bytes that the argument `name` says, `default` without it. Raises BadRequest."""
+    text = handlers.query(request).get(name)
+    if text is None:
+        return default
+    if not re.fullmatch("[0-9]{1,20}", text, re.ASCII):
+        raise errors.BadRequest(f"Invalid value for {name!r} {text[:100]!r}: must be a number of bytes")
+    return int(text)

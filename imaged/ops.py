@@ -4,11 +4,13 @@ An operation moves bytes between a connection and a backend. Whether it may, and
 """
 
 import contextlib
+import hashlib
 import hmac
 from collections.abc import Callable, Generator, Iterator
 from typing import Any
 
 from imaged import buffers, errors, httpd
+from imaged.backends.extents import merged
 from imaged.journal import Durability
 
 #: Bytes zeroed between two looks at `canceled`.
@@ -18,7 +20,8 @@ ZERO_STEP = 128 << 20
 class Operation:
     """Base: bytes [offset, offset + done) have been dealt with."""
 
-    def __init__(self, offset: int = 0):
+    def __init__(self, backend: Any, offset: int = 0):
+        self._backend = backend
         self.offset = offset
         self.done = 0
         self.canceled = False
@@ -31,6 +34,7 @@ class Operation:
     def cancel(self) -> None:
         """From any thread: the operation ends soon, also when its peer is silent."""
         self.canceled = True
+        self._backend.interrupt()
 
     def _check(self) -> None:
         if self.canceled:
@@ -41,8 +45,7 @@ class Write(Operation):
     """The request's body into the image from `offset` on. `digest` is (a hash object, the value it must come to), or None."""
 
     def __init__(self, backend: Any, body: httpd.Body, offset: int, durability: Durability, *, digest: tuple[Any, bytes] | None = None):
-        super().__init__(offset)
-        self._backend = backend
+        super().__init__(backend, offset)
         self._body = body
         self._durability = durability
         self._digest = digest
@@ -91,8 +94,7 @@ class Read(Operation):
     """The image's bytes from `offset` on, as an iterable of buffers; each is valid until the next is asked for."""
 
     def __init__(self, backend: Any, offset: int, count: int, interrupt: Callable[[], None]):
-        super().__init__(offset)
-        self._backend = backend
+        super().__init__(backend, offset)
         self._count = count
         self._interrupt = interrupt
 
@@ -111,12 +113,62 @@ class Read(Operation):
                 self.done += count
 
 
+class Checksum(Operation):
+    """The digest of the digests of the image's first `size` bytes, taken in blocks of `block`. Holes are not read."""
+
+    def __init__(self, backend: Any, size: int, block: int, algorithm: str, interrupt: Callable[[], None]):
+        super().__init__(backend)
+        self._size = size
+        self._block = block
+        self._algorithm = algorithm
+        self._interrupt = interrupt
+
+    def cancel(self) -> None:
+        super().cancel()
+        self._interrupt()
+
+    def run(self) -> str:
+        """In hex. Raises Canceled, Internal."""
+        whole = self._hash()
+        zeros = (extent for extent in merged(self._backend.extents("zero", 0, self._size)) if extent.about["zero"])
+        hole = next(zeros, None)
+        of_zeros = b""
+        with buffers.borrow() as buffer:
+            while self.done < self._size:
+                end = min(self.done + self._block, self._size)
+                while hole and hole.end < end:
+                    hole = next(zeros, None)
+                if hole and hole.start <= self.done and end - self.done == self._block:
+                    of_zeros = of_zeros or self._hash(bytes(self._block)).digest()
+                    whole.update(of_zeros)
+                    self.done = end
+                else:
+                    whole.update(self._digest(buffer, end))
+        return whole.hexdigest()
+
+    def _digest(self, buffer: memoryview, end: int) -> bytes:
+        """Of the bytes from where we are up to `end`."""
+        block = self._hash()
+        while self.done < end:
+            self._check()
+            count = self._backend.readinto(buffer[: end - self.done], self.done)
+            if not count:
+                raise errors.Internal("The image became shorter while it was read")
+            block.update(buffer[:count])
+            self.done += count
+        return block.digest()
+
+    def _hash(self, data: bytes = b"") -> Any:
+        # The contract's: BLAKE2 always makes 32 bytes.
+        size = {"digest_size": 32} if self._algorithm.startswith("blake2") else {}
+        return hashlib.new(self._algorithm, data, usedforsecurity=False, **size)
+
+
 class Zero(Operation):
     """Zeros from `offset` on: a hole if `punch`, else allocated."""
 
     def __init__(self, backend: Any, offset: int, count: int, durability: Durability, *, punch: bool):
-        super().__init__(offset)
-        self._backend = backend
+        super().__init__(backend, offset)
         self._count = count
         self._durability = durability
         self._punch = punch
@@ -139,8 +191,7 @@ class Flush(Operation):
     """Everything that was written before is durable when it returns."""
 
     def __init__(self, backend: Any, durability: Durability):
-        super().__init__()
-        self._backend = backend
+        super().__init__(backend)
         self._durability = durability
 
     def run(self) -> None:

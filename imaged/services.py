@@ -11,7 +11,7 @@ from typing import Any
 import webob
 
 from imaged import errors, handlers
-from imaged.handlers import domains, images, info, jobs, tickets, volumes
+from imaged.handlers import checksum, domains, extents, images, info, jobs, tickets, volumes
 from imaged.tickets import Tickets
 from imaged.volumes.domains import Domains
 from imaged.volumes.jobs import Jobs
@@ -44,7 +44,8 @@ class Context:
 
 def images_app(context: Context) -> "App":
     """The images service: the ticket's id in the URL is the credential."""
-    return App([*images.routes(context), *info.public_routes(context)], handlers.text_error)
+    resources = [route for room in (images, extents, checksum) for route in room.routes(context)]
+    return App([*resources, *info.public_routes(context)], handlers.text_error)
 
 
 def control_app(context: Context) -> "App":

@@ -125,8 +125,11 @@ class Ticket:
         self.start(operation)
         try:
             yield
-        except errors.Canceled:
-            raise self._was_canceled() from None
+        except (errors.Canceled, errors.DaemonError):
+            # Whatever fails once it was cancelled failed for that.
+            if operation.canceled:
+                raise self._was_canceled() from None
+            raise
         finally:
             self.finish(operation)
 

@@ -1,8 +1,9 @@
 """Where an image's bytes lie: one file per URL scheme.
 
-A backend has `size()`, `readinto(view, offset) -> count`, `write(view, offset)`, `zero(offset, count, punch)`, `flush()`, `close()`, is a
-context manager, and says `max_readers` and `max_writers`. Offsets and counts are bytes. What the storage refuses is NoSpace, what it
-cannot do Internal: no OSError comes out of it.
+A backend has `size()`, `readinto(view, offset) -> count`, `write(view, offset)`, `zero(offset, count, punch)`, `flush()`,
+`extents(context, start, end)`, `close()`, is a context manager, and says `features` ("extents", "dirty", "flush", "zero"), `max_readers`
+and `max_writers`. `interrupt()` comes from another thread: whoever waits for the storage wakes up with an error. Offsets and counts are
+bytes. What the storage refuses is NoSpace, what it cannot do Internal: no OSError comes out of it.
 """
 
 from collections.abc import Sequence

@@ -16,6 +16,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from imaged import errors
+from imaged.backends.extents import DATA, HOLE, Extent
 
 log = logging.getLogger(__name__)
 
@@ -64,6 +65,7 @@ def locate(url: str, roots: Sequence[Path]) -> Place:
 class File:
     """An open image file. Its methods may be called by several threads."""
 
+    features = frozenset({"extents", "flush", "zero"})
     max_readers = 8
     max_writers = 8
 
@@ -115,6 +117,36 @@ class File:
         """Returns when the data, and the size it needs, are on stable storage."""
         with _storage():
             os.fdatasync(self._descriptor)
+
+    def extents(self, context: str, start: int, end: int) -> Iterator[Extent]:
+        """The file's data and holes from `start` to `end`, as its file system tells them. Raises NotFound for another context."""
+        if context != "zero":
+            raise errors.NotFound(f"A file has no {context} extents")
+        return self._data_and_holes(start, end)
+
+    def _data_and_holes(self, start: int, end: int) -> Iterator[Extent]:
+        while start < end:
+            data = min(end, self._seek(start, os.SEEK_DATA, end))
+            yield Extent(start, data, HOLE)
+            if data < end:
+                start = min(end, self._seek(data, os.SEEK_HOLE, end))
+                yield Extent(data, start, DATA)
+            else:
+                start = end
+
+    def _seek(self, offset: int, whence: int, end: int) -> int:
+        with _storage():
+            try:
+                return os.lseek(self._descriptor, offset, whence)
+            except OSError as error:
+                if error.errno == errno.ENXIO:  # no data behind, or the file became shorter
+                    return end
+                if error.errno in _UNSUPPORTED:  # then all of it is data
+                    return offset if whence == os.SEEK_DATA else end
+                raise
+
+    def interrupt(self) -> None:
+        """A file never waits for a peer."""
 
     def close(self) -> None:
         descriptor, self._descriptor = self._descriptor, -1

@@ -10,7 +10,8 @@ from typing import Any
 
 import webob
 
-from imaged import errors
+from imaged import errors, httpd
+from imaged.tickets import Ticket, Tickets
 
 #: Bytes of JSON that a request may bring: tickets and commands are a few hundred.
 MAX_JSON = 64 << 10
@@ -32,6 +33,20 @@ def json_body(request: webob.Request, limit: int = MAX_JSON) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise errors.BadRequest(f"The body must be a JSON object, not {type(value).__name__}")
     return value
+
+
+def require_ticket(ticket_id: str) -> None:
+    """Raises BadRequest where the path has no ticket's id in it."""
+    if not ticket_id:
+        raise errors.BadRequest("Ticket id is required: /images/ID")
+
+
+def authorize(tickets: Tickets, request: webob.Request, ticket_id: str, op: str) -> Ticket:
+    """The ticket, if it lets `op` now. Raises NotAuthorized."""
+    ticket = tickets.authorize(ticket_id, op)
+    # From here on the ticket says how long this connection may be silent.
+    httpd.Body(request.environ).set_timeout(ticket.terms.inactivity_timeout)
+    return ticket
 
 
 def content_length(request: webob.Request) -> int:

@@ -14,8 +14,8 @@ from imaged.tickets import Ticket, Tickets
 READ_METHODS: tuple[str, ...] = ("OPTIONS", "GET")
 WRITE_METHODS: tuple[str, ...] = (*READ_METHODS, "PUT", "PATCH")
 #: What a ticket lets a client do beyond the plain methods.
-READ_FEATURES: tuple[str, ...] = ()
-WRITE_FEATURES: tuple[str, ...] = (*READ_FEATURES, "flush", "zero")
+READ_FEATURES = frozenset({"checksum", "extents"})
+WRITE_FEATURES = READ_FEATURES | {"flush", "zero"}
 
 
 def routes(context: Any) -> list[tuple[str, object]]:
@@ -31,17 +31,20 @@ class Images:
 
     def options(self, request: webob.Request, ticket_id: str) -> webob.Response:
         """What may be done, and with how many connections. Counts as activity."""
-        _require(ticket_id)
+        handlers.require_ticket(ticket_id)
         about: dict[str, Any] = {}
         if ticket_id == "*":
-            allowed, features = WRITE_METHODS, WRITE_FEATURES
+            allowed, features = WRITE_METHODS, WRITE_FEATURES | {"dirty"}
         else:
-            ticket = self._authorize(request, ticket_id, "read")
+            ticket = handlers.authorize(self._tickets, request, ticket_id, "read")
+            allowed, features = (WRITE_METHODS, WRITE_FEATURES) if ticket.may("write") else (READ_METHODS, READ_FEATURES)
             with ticket.place.open(write=False) as backend:
                 about |= {"max_readers": backend.max_readers, "max_writers": backend.max_writers}
+                if ticket.terms.dirty:
+                    features |= {"dirty"}
+                # A checksum takes nothing but reading.
+                features &= backend.features | {"checksum"}
             ticket.touch()
-            writes = ticket.may("write")
-            allowed, features = (WRITE_METHODS, WRITE_FEATURES) if writes else (READ_METHODS, READ_FEATURES)
         about["features"] = sorted(features)
         if self._unix_socket:
             about["unix_socket"] = str(self._unix_socket)
@@ -51,9 +54,9 @@ class Images:
 
     def get(self, request: webob.Request, ticket_id: str) -> webob.Response:
         """The image, or the part that Range names."""
-        _require(ticket_id)
+        handlers.require_ticket(ticket_id)
         wanted = headers.requested_range(request)
-        ticket = self._authorize(request, ticket_id, "read")
+        ticket = handlers.authorize(self._tickets, request, ticket_id, "read")
         backend = ticket.place.open(write=False)
         try:
             start, end = _extent(wanted, ticket.terms.size, backend.size())
@@ -72,12 +75,12 @@ class Images:
 
     def put(self, request: webob.Request, ticket_id: str) -> webob.Response:
         """The body, to where Content-Range says; durable before the answer unless `flush=n`."""
-        _require(ticket_id)
+        handlers.require_ticket(ticket_id)
         length = handlers.content_length(request)
         offset = headers.content_range(request, length)
         flush = headers.flush(request)
         digest = headers.content_digest(request)
-        ticket = self._authorize(request, ticket_id, "write")
+        ticket = handlers.authorize(self._tickets, request, ticket_id, "write")
         _check_end(offset + length, ticket.terms.size)
         body = httpd.Body(request.environ)
         with ticket.place.open(write=True) as backend:
@@ -91,9 +94,9 @@ class Images:
 
     def patch(self, request: webob.Request, ticket_id: str) -> webob.Response:
         """Zero a range, or flush."""
-        _require(ticket_id)
+        handlers.require_ticket(ticket_id)
         change = _change(handlers.json_body(request))
-        ticket = self._authorize(request, ticket_id, "write")
+        ticket = handlers.authorize(self._tickets, request, ticket_id, "write")
         _check_end(change.get("offset", 0) + change.get("size", 0), ticket.terms.size)
         with ticket.place.open(write=True) as backend:
             flush = ops.Flush(backend, ticket.durability)
@@ -107,12 +110,6 @@ class Images:
                 with ticket.running(flush):
                     flush.run()
         return handlers.empty_response()
-
-    def _authorize(self, request: webob.Request, ticket_id: str, op: str) -> Ticket:
-        ticket = self._tickets.authorize(ticket_id, op)
-        # From here on the ticket says how long this connection may be silent.
-        httpd.Body(request.environ).set_timeout(ticket.terms.inactivity_timeout)
-        return ticket
 
 
 class _Download:
@@ -136,13 +133,9 @@ class _Download:
 
     def close(self) -> None:
         self._chunks.close()
-        self._backend.close()
+        # In this order: revoking interrupts the backend of what runs, and a closed one may serve somebody else already.
         self._ticket.finish(self._operation)
-
-
-def _require(ticket_id: str) -> None:
-    if not ticket_id:
-        raise errors.BadRequest("Ticket id is required: /images/ID")
+        self._backend.close()
 
 
 def _change(body: dict[str, Any]) -> dict[str, Any]:

@@ -190,6 +190,8 @@ class Gateway(cheroot.wsgi.Gateway_10):
         except Abort as error:
             log.info("An answer to %s was broken off: %s", self.req.conn.remote_addr, error)
             self.req.sent_headers = self.req.close_connection = True
+            # The last chunk would say that this was all.
+            self.req.chunked_write = False
         finally:
             if hasattr(response, "close"):
                 response.close()

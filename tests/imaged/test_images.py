@@ -25,21 +25,21 @@ def test_options_tell_a_writer_what_it_may_do(daemon, image):
 
     assert answer.status == 200
     assert answer.headers["Allow"] == "OPTIONS,GET,PUT,PATCH"
-    assert json.loads(answer.body) == {"features": ["flush", "zero"], "max_readers": 8, "max_writers": 8}
+    assert json.loads(answer.body) == {"features": ["checksum", "extents", "flush", "zero"], "max_readers": 8, "max_writers": 8}
 
 
 def test_options_tell_a_reader_what_it_may_do(daemon, image):
     answer = daemon.send("OPTIONS", f"/images/{daemon.ticket(image, ops=['read'])}")
 
     assert answer.headers["Allow"] == "OPTIONS,GET"
-    assert json.loads(answer.body) == {"features": [], "max_readers": 8, "max_writers": 8}
+    assert json.loads(answer.body) == {"features": ["checksum", "extents"], "max_readers": 8, "max_writers": 8}
 
 
 def test_options_of_the_service_need_no_ticket(daemon):
     answer = daemon.send("OPTIONS", "/images/*")
 
     assert answer.status == 200
-    assert json.loads(answer.body) == {"features": ["flush", "zero"]}
+    assert json.loads(answer.body) == {"features": ["checksum", "dirty", "extents", "flush", "zero"]}
 
 
 def test_a_preflight_is_answered_for_every_origin(daemon, image):
