@@ -90,7 +90,8 @@ class Domains:
         with self._lock:
             time, numbers = self._numbers.get(domain.id, (0.0, None))
             known = domain.id in self._numbers and self._clock.steady() - time < FRESH
-        if known or not domain.host.up:
+        # A host that hangs would hold every page for as long as a call may take, for each of its domains.
+        if known or not domain.host.up or self._hosts.silent(domain.host_id):
             return numbers if known else None
         try:
             return self.ask(domain)

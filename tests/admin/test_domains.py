@@ -44,6 +44,17 @@ def test_an_unreachable_domain_shows_its_last_numbers(house):
     assert (domain.status, domain.capacity) == ("unreachable", capacity)
 
 
+def test_a_host_that_did_not_answer_the_last_look_is_not_waited_for(house):
+    house.daemon.stop()
+    house.admin.monitor.tick()
+    house.clock.turn(3)
+    asked = []
+    house.control.domain = asked.append
+
+    assert (house.admin.domains.get("data").status, house.admin.hosts.get(house.host.id).status) == ("unreachable", "up")
+    assert not asked
+
+
 def test_numbers_are_asked_for_once_in_a_while(house):
     house.clock.turn(10)
     house.admin.domains.get("data")
