@@ -106,7 +106,8 @@ class Rooms:
     def _listeners(self, bus: wspbus.Bus) -> Iterator[server.Listener]:
         settings, installation = self._settings, self._installation
         context = None if settings.http else tls.server_context(str(installation.certificate), str(installation.certificate_key))
-        room = slots.Slots(settings.threads, settings.threads_reserved)
+        # One for both listeners: each chunk takes a thread of the daemon too, which has as many as one of them.
+        room = slots.Slots(self._daemon_threads, settings.threads_reserved)
         pages = site.application(
             self.admin,
             settings,
@@ -116,8 +117,7 @@ class Rooms:
         one = server.together(pages, images.Images(self.sessions, self.relay, room))
         if settings.images_port:
             # Threads of its own: whatever comes here, pages and heartbeats keep theirs.
-            own = slots.Slots(settings.threads, settings.threads_reserved)
-            alone = security.guarded(images.Images(self.sessions, self.relay, own))
+            alone = security.guarded(images.Images(self.sessions, self.relay, room))
             yield self._listener(bus, "images_port", settings.images_port, alone, context)
         # The main one last: whoever finds it open finds the other one too.
         yield self._listener(bus, "port", settings.port, one, context)
@@ -128,6 +128,10 @@ class Rooms:
             bus, setting, (settings.host, port), app, threads=settings.threads, timeout=settings.inactivity_timeout, tls=context
         )
 
+    @property
+    def _daemon_threads(self) -> int:
+        return min(self._settings.threads, supervisor.MAX_THREADS)
+
     def _daemon(self) -> supervisor.Supervisor:
         settings, installation = self._settings, self._installation
         words = supervisor.arguments(
@@ -136,6 +140,7 @@ class Rooms:
             installation.certificate,
             installation.certificate_key,
             settings.log_level,
+            self._daemon_threads,
         )
         return supervisor.Supervisor(supervisor.socket_directory(settings.state_dir), words)
 

@@ -23,6 +23,8 @@ LEVELS = logging.getLevelNamesMapping()
 
 #: Bytes that fit the address of a unix socket, without its closing NUL.
 MAX_SOCKET_PATH = 107
+#: The most threads that a daemon takes.
+MAX_THREADS = 4096
 #: Seconds from one start to the next, when the daemon dies again and again: doubled each time, up to the second number.
 BACKOFF = (0.1, 10.0)
 #: A daemon that ran this long (seconds) has a clean slate.
@@ -125,10 +127,18 @@ class Supervisor:
 
 
 def arguments(
-    roots: Sequence[pathlib.Path], listen: tuple[str, int] | None, certificate: pathlib.Path, key: pathlib.Path, log_level: str
+    roots: Sequence[pathlib.Path],
+    listen: tuple[str, int] | None,
+    certificate: pathlib.Path,
+    key: pathlib.Path,
+    log_level: str,
+    threads: int,
 ) -> list[str]:
-    """The daemon's command line: `roots` that volumes may lie under, `listen` (host, port) for clients that reach the host directly."""
-    words = ["--log-level", log_level]
+    """The daemon's command line: `roots` that volumes may lie under, `listen` (host, port) for clients that reach the host directly.
+
+    `threads` are as many as chunks may move at once: with fewer, those beyond would wait for the daemon instead of being refused at once.
+    """
+    words = ["--log-level", log_level, "--threads", str(threads)]
     for root in roots:
         words += ["--root", str(root)]
     if listen:

@@ -1,5 +1,8 @@
 """The whole appliance by its own command: starts, says where it is, stops, starts again, and says plainly why it cannot."""
 
+import contextlib
+import http.client
+import json
 import os
 import pathlib
 import re
@@ -108,6 +111,44 @@ def test_nothing_runs_on_after_the_end(run):
     assert appliance.stop() == 0
 
     assert not daemon.is_running()
+
+
+def test_the_daemon_has_a_thread_for_each_chunk_that_may_move(run):
+    words = run(threads=600).started().daemon().cmdline()
+
+    assert words[words.index("--threads") + 1] == "600"
+
+
+def test_chunks_on_the_second_port_count_with_those_on_the_first(run):
+    appliance = run("--http", threads=9, threads_reserved=8, images_port=(second := free_port())).started()
+    one, other = write_ticket(appliance, "one"), write_ticket(appliance, "other")
+
+    with socket.create_connection(("127.0.0.1", appliance.port), 10) as silent:
+        silent.sendall(f"PUT {one['url']} HTTP/1.1\r\nHost: x\r\nAuthorization: {bearer(one)}\r\nContent-Length: 9\r\n\r\n".encode())
+
+        rooms.wait_for(lambda: ask(second, "PUT", other["url"], bearer(other), b"x")[0] == 503, "the only slot to be taken", 10)
+
+
+def write_ticket(appliance: Appliance, name: str) -> dict:
+    """A ticket for an upload of 9 bytes."""
+    words = [COMMAND, "token", "add", "--user", "admin", "--state-dir", appliance.state]
+    token = f"Bearer {subprocess.run(words, check=True, capture_output=True, text=True).stdout.strip()}"
+    new = json.dumps({"name": name, "size": 9, "format": "raw", "domain": "data", "client": "api"}).encode()
+    transfer = ask(appliance.port, "POST", "/api/v1/transfers", token, new)[1]["id"]
+    return ask(appliance.port, "POST", f"/api/v1/transfers/{transfer}/ticket", token)[1]
+
+
+def bearer(ticket: dict) -> str:
+    return f"Bearer {ticket['ticket']}"
+
+
+def ask(port: int, method: str, path: str, authorization: str, body: bytes = b"") -> tuple[int, dict]:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    with contextlib.closing(connection):
+        connection.request(method, path, body, {"Authorization": authorization, "Content-Type": "application/json"})
+        answer = connection.getresponse()
+        text = answer.read()
+        return answer.status, json.loads(text) if text.startswith(b"{") else {}
 
 
 def test_a_killed_appliance_takes_its_daemon_along_and_starts_again(run):
