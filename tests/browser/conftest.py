@@ -17,7 +17,7 @@ from tests.e2e.product import Product
 @pytest.fixture(scope="session")
 def running(tmp_path_factory):
     """The one product of all tests that neither kill it nor need settings of their own."""
-    product = Product(tmp_path_factory.mktemp("browser") / "state", monitor_interval=0.3)
+    product = Product(tmp_path_factory.mktemp("browser") / "state", monitor_interval=0.3, login_attempts=1000)
     product.start()
     yield product
     assert product.stop() == 0
@@ -49,7 +49,7 @@ def own_product(tmp_path):
         product.stop()
 
 
-def chromium(product: Product, profile, *, questions: bool = False) -> webdriver.Chrome:
+def chromium(product: Product, profile) -> webdriver.Chrome:
     certificate = x509.load_pem_x509_certificate((product.state_dir / "tls" / "server.pem").read_bytes())
     key = certificate.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     options = webdriver.ChromeOptions()
@@ -70,8 +70,6 @@ def chromium(product: Product, profile, *, questions: bool = False) -> webdriver
         *(["--no-sandbox"] if os.getuid() == 0 else []),  # Chromium's own sandbox does not run as root
     ):
         options.add_argument(argument)
-    # A driver lets pages be left without a word, unless it is told that the question before is to be seen.
-    options.set_capability("unhandledPromptBehavior", {"beforeUnload": "ignore" if questions else "accept"})
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
     return webdriver.Chrome(options=options, service=webdriver.ChromeService("/usr/bin/chromedriver"))
 
@@ -81,8 +79,8 @@ def open_browser(tmp_path):
     """Starts browsers for this test alone, each with a profile of its own: `open_browser(product)`."""
     pages = []
 
-    def start(product: Product, **options) -> Page:
-        page = Page(chromium(product, tmp_path / f"profile{len(pages)}", **options), product)
+    def start(product: Product) -> Page:
+        page = Page(chromium(product, tmp_path / f"profile{len(pages)}"), product)
         pages.append(page)
         return page
 
@@ -118,10 +116,21 @@ def tab(browser, product):
     browser.get("about:blank")
 
 
+@pytest.fixture(scope="session")
+def login(running, browser):
+    """The cookies of one login of `admin`, for all tests that do not log out: passwords are slow to check, on purpose."""
+    browser.execute_cdp_cmd("Network.clearBrowserCookies", {})
+    Page(browser, running).log_in()
+    return [{name: cookie[name] for name in ("name", "value", "secure", "httpOnly", "sameSite")} for cookie in browser.get_cookies()]
+
+
 @pytest.fixture
-def page(tab):
-    """A tab in which `admin` has logged in, on the overview."""
-    tab.log_in()
+def page(login, tab):
+    """A tab in which `admin` is logged in, on the overview."""
+    for cookie in login:
+        tab.driver.execute_cdp_cmd("Network.setCookie", {"url": tab.product.address, **cookie})
+    tab.open("/")
+    tab.part("title")
     return tab
 
 

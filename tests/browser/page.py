@@ -4,7 +4,7 @@ import contextlib
 import pathlib
 
 import psutil
-from selenium.common.exceptions import NoAlertPresentException, NoSuchElementException, StaleElementReferenceException
+from selenium.common.exceptions import NoSuchElementException, StaleElementReferenceException
 from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
@@ -20,6 +20,7 @@ class Page:
 
     def __init__(self, driver: Chrome, product: Product):
         self.driver, self.product = driver, product
+        self.address = product.address
         self.killed = False
 
     def quit(self) -> None:
@@ -36,7 +37,7 @@ class Page:
         self.driver.service.process.wait()
 
     def open(self, path: str = "/") -> None:
-        self.driver.get(self.product.address + path)
+        self.driver.get(self.address + path)
 
     def log_in(self, name: str = "admin", password: str = PASSWORD) -> None:
         self.open("/login")
@@ -178,13 +179,6 @@ class Page:
         self.driver.execute_cdp_cmd("Network.enable", {})
         conditions = {"offline": offline, "latency": 0, "downloadThroughput": -1, "uploadThroughput": up}
         self.driver.execute_cdp_cmd("Network.emulateNetworkConditions", conditions)
-
-    def question_open(self) -> bool:
-        """Whether the browser itself asks something, as before a page is left."""
-        try:
-            return bool(self.driver.switch_to.alert)
-        except NoAlertPresentException:
-            return False
 
     def complaints(self) -> list[str]:
         """What the browser's console holds against the page: script errors, refused by the content security policy."""
