@@ -98,6 +98,7 @@ class Request(cheroot.server.HTTPRequest):
             f"Content-Length: {len(text)}",
             "Content-Type: text/plain; charset=UTF-8",
             "Error-Code: internal" if status.startswith("5") else "Error-Code: bad-request",
+            "X-Content-Type-Options: nosniff",
             "Connection: close",
         ]
         self.close_connection = True
