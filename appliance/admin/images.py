@@ -191,9 +191,14 @@ class Images:
                     "inactivity_timeout": math.ceil(self._config.inactivity_timeout),
                 }
             )
-        with self._lock:
-            self._readings[image.id] = reading
-        return reading.ticket
+            with self._lock:
+                faster = self._readings.get(image.id)
+                if faster is None or (known is not None and faster.ticket == known.ticket):
+                    self._readings[image.id] = reading
+                    return reading.ticket
+            # Two asked at once: only the ticket that is remembered would be revoked with the image.
+            control.delete_ticket(reading.ticket)
+            return faster.ticket
 
     def _renewed(self, control: client.Control, reading: Reading) -> bool:
         try:

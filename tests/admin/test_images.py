@@ -42,6 +42,22 @@ def test_two_readers_share_the_hosts_ticket_and_not_the_session(house, image):
     session.check("read")
 
 
+def test_two_who_ask_at_once_leave_one_ticket_that_ends_with_the_image(house, image):
+    put, others = house.control.put_ticket, []
+
+    def overtaken(terms):
+        if not others:
+            others.append(None)
+            others[0] = house.admin.images.ticket(house.bob, image.id)
+        put(terms)
+
+    house.control.put_ticket = overtaken
+    slower = house.admin.images.ticket(house.ann, image.id)
+
+    assert slower.url == others[0].url
+    assert count_tickets(house) == 1
+
+
 def test_a_read_ticket_does_not_write(house, image):
     opened = house.admin.images.open(house.ann, image.id)
 
