@@ -13,7 +13,7 @@ NAMES = ["<img src=x onerror=alert(1)>.raw", '"><script>document.title=1<\\scrip
 def people(running):
     """Three users beside `admin`, each named after the role."""
     for name, role in (("viewer", "viewer"), ("uploader", "uploader"), ("other", "uploader")):
-        running.command("user", "add", name, "--role", role)
+        running.command("user", "add", name, "--role", role, input=PASSWORD)
 
 
 def test_a_wrong_password_is_told_and_nothing_else(tab):
