@@ -128,7 +128,7 @@ export const texts = {
     fromHere: "from this browser",
     started: (/** @type {string} */ when) => `started ${when}`,
     safe: (/** @type {string} */ amount, /** @type {string} */ host) => `${amount} is safe${host ? ` on ${host}` : ""}`,
-    zeros: (/** @type {string} */ sent, /** @type {string} */ zeros) => `${sent} sent, ${zeros} zeros`,
+    zeros: (/** @type {string} */ sent, /** @type {string} */ zeros) => `${sent} + ${zeros} zeros`,
     checking: (/** @type {string} */ step, /** @type {string} */ whole) => (step ? `${step} of ${whole}` : whole),
     progressOf: (/** @type {string} */ name) => `Progress of ${name}`,
     orphaned: "The page that was sending it was closed or reloaded.",
