@@ -17,6 +17,8 @@ def _setting(name: str, metavar: str | None, **kind: Any):
 @click.command(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
 @click.option("--config", "file", metavar="FILE", default=None, help="TOML file with the settings below, as control_socket = PATH.")
 @_setting("root", "DIR", multiple=True)
+@_setting("allow", "PLACE", multiple=True)
+@_setting("upstream_ca", "FILE")
 @_setting("local_socket", "PATH")
 @_setting("listen", "HOST:PORT")
 @_setting("control_socket", "PATH")

@@ -119,6 +119,12 @@ class Connection:
         self._discarded = True
         self.close()
 
+    def interrupt(self) -> None:
+        """From any thread: whoever waits on this connection gets Unreachable."""
+        # Below TLS: SSLSocket's own method would pull the TLS state away from under who waits.
+        with contextlib.suppress(OSError):
+            socket.socket.shutdown(self.sock, socket.SHUT_RDWR)
+
     def close(self) -> None:
         # The response reads through a file of its own, which would keep the socket open.
         if self._raw:
@@ -190,6 +196,7 @@ class Control:
 
     def __init__(self, address: str, *, timeout: float = 10, tls: ssl.SSLContext | None = None):
         self.address = address
+        self._timeout = timeout
         self._connections = Images(address, timeout=timeout, tls=tls)
 
     def close(self) -> None:
@@ -216,10 +223,10 @@ class Control:
     def create_volume(self, domain: str, name: str, *, size: int, allocation: str = "sparse", initial_size: int | None = None) -> dict:
         """`initial_size`: bytes of a sparse volume that will be filled, where not all will be: only they need space."""
         body = {"size": size, "allocation": allocation, "initial_size": initial_size}
-        return self._call("PUT", _path("domains", domain, "volumes", name), body)
+        return self._call("PUT", _path("domains", domain, "volumes", name), body, timeout=DISK)
 
     def complete_volume(self, domain: str, name: str) -> dict:
-        return self._call("POST", _path("domains", domain, "volumes", name, "complete"))
+        return self._call("POST", _path("domains", domain, "volumes", name, "complete"), timeout=DISK)
 
     def delete_volume(self, domain: str, name: str) -> None:
         self._call("DELETE", _path("domains", domain, "volumes", name))
@@ -254,10 +261,11 @@ class Control:
         """Revokes: when this returns, nobody writes with it any more."""
         self._call("DELETE", _path("tickets", ticket_id))
 
-    def _call(self, method: str, target: str, body: dict | None = None) -> Any:
+    def _call(self, method: str, target: str, body: dict | None = None, *, timeout: float | None = None) -> Any:
         data = b"" if body is None else json.dumps(body).encode()
         headers = [] if method == "GET" else [("Content-Type", "application/json"), ("Content-Length", str(len(data)))]
         with self._connections.connection() as connection:
+            connection.sock.settimeout(timeout or self._timeout)
             connection.start(method, target, headers)
             if data:
                 connection.send(data)

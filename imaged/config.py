@@ -16,6 +16,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from imaged.backends.policy import Policy
+
 #: The port of the images service that oVirt's clients expect.
 IMAGES_PORT = 54322
 #: Bytes that fit the address of a unix socket, without its closing NUL.
@@ -39,6 +41,12 @@ class Config:
     """All settings, checked. Paths are absolute."""
 
     root: tuple[Path, ...] = setting((), "Directory that storage domains and tickets' files may lie under. May be given many times.")
+    allow: tuple[str, ...] = setting(
+        (),
+        "What tickets may lead to besides files under the roots: nbd, http or https (any server), nbd:unix:/DIRECTORY, nbd:HOST:PORT, "
+        "https://HOST:PORT, http://HOST:PORT, file:///DEVICE. May be given many times.",
+    )
+    upstream_ca: Path | None = setting(None, "Authority (PEM) of the images servers that tickets lead to; without it the system's.")
     local_socket: Path | None = setting(None, "Unix socket of the images service (mode 0600), for clients on this host.")
     listen: tuple[str, int] | None = setting(
         None,
@@ -129,6 +137,14 @@ def _convert(name: str, value: Any, where: str) -> Any:
         if not isinstance(value, list | tuple) or not all(isinstance(item, str) and item for item in value):
             raise bad("a list of directories")
         return tuple(Path(os.path.abspath(item)) for item in value)
+    if name == "allow":
+        if not isinstance(value, list | tuple) or not all(isinstance(item, str) for item in value):
+            raise bad("a list of places")
+        try:
+            Policy.parse((), value)
+        except ValueError as error:
+            raise BadSetting(f"{name} ({where}): {str(error)!r} is not a place: {MEANINGS['allow']}") from None
+        return tuple(value)
     if not isinstance(value, str) or not value or "\0" in value:
         raise bad("a text with something in it")
     if name in ("listen", "control_listen"):
@@ -189,7 +205,7 @@ def _check_tls(config: Config, where: Mapping[str, str]) -> None:
         raise BadSetting(
             f"control_listen ({where['control_listen']}): needs tls_cert, tls_key and tls_ca: who controls shows a certificate"
         )
-    for name in ("tls_cert", "tls_key", "tls_ca"):
+    for name in ("tls_cert", "tls_key", "tls_ca", "upstream_ca"):
         path = getattr(config, name)
         if path is None:
             continue

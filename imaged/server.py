@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from imaged import config, locks, services, systemd
+from imaged.backends.policy import Policy
 from imaged.httpd import tls
 from imaged.httpd.server import Server
 
@@ -55,7 +56,9 @@ class Daemon:
         _raise_file_limit()
         with _wakeups() as wakeups, contextlib.ExitStack() as stack:
             self._lock_sockets(stack)
-            context = services.Context(self._settings.root, host_id=self._settings.host_id, unix_socket=self._settings.local_socket)
+            context = services.Context(
+                self._settings.root, host_id=self._settings.host_id, unix_socket=self._settings.local_socket, policy=self._policy()
+            )
             stack.callback(context.close)
             stack.callback(self._stop)
             self._open(context)
@@ -93,6 +96,14 @@ class Daemon:
             self._launch(settings.control_listen, control, CONTROL_THREADS, self._tls(settings.tls_ca))
         if settings.listen:
             self._launch(settings.listen, images, settings.threads, None if settings.no_tls else self._tls())
+
+    def _policy(self) -> Policy:
+        settings = self._settings
+        try:
+            context = tls.client_context(str(settings.upstream_ca)) if settings.upstream_ca else None
+        except OSError as error:
+            raise CannotStart(f"upstream_ca: {settings.upstream_ca} cannot be read as PEM: {error}") from None
+        return Policy.parse(settings.root, settings.allow, context)
 
     def _tls(self, client_ca: Path | None = None) -> ssl.SSLContext:
         settings = self._settings

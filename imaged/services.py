@@ -11,6 +11,7 @@ from typing import Any
 import webob
 
 from imaged import errors, handlers
+from imaged.backends.policy import Policy
 from imaged.handlers import checksum, domains, extents, images, info, jobs, tickets, volumes
 from imaged.tickets import Tickets
 from imaged.volumes.domains import Domains
@@ -26,13 +27,24 @@ CORS_MAX_AGE = "86400"
 class Context:
     """What the handlers share: one for a process, used by both services."""
 
-    def __init__(self, roots: Sequence[Path], *, host_id: str = "", unix_socket: Path | str | None = None, tickets: Tickets | None = None):
-        """`roots` are the directories that images and domains may lie under; `unix_socket` is told to clients of the same host."""
+    def __init__(
+        self,
+        roots: Sequence[Path],
+        *,
+        host_id: str = "",
+        unix_socket: Path | str | None = None,
+        tickets: Tickets | None = None,
+        policy: Policy | None = None,
+    ):
+        """`roots` are the directories that images and domains may lie under; `policy` is what tickets may lead to besides.
+
+        `unix_socket` is told to clients of the same host.
+        """
         self.version = importlib.metadata.version("image-appliance")
         self.host_id = host_id
         self.started = datetime.datetime.now(datetime.UTC)
         self.unix_socket = unix_socket
-        self.tickets = tickets or Tickets(roots)
+        self.tickets = tickets or Tickets(roots, policy=policy)
         self.domains = Domains(roots)
         self.volumes = Volumes(self.domains)
         self.jobs = Jobs()

@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from imaged import backends, errors, journal
-from imaged.backends import file
+from imaged.backends import Place
+from imaged.backends.policy import Policy
 from imaged.ops import Operation
 from imaged.ranges import Ranges
 
@@ -77,23 +78,27 @@ class Terms:
 class Ticket:
     """One ticket, its running operations, and what has arrived with it. Thread-safe."""
 
-    def __init__(self, terms: Terms, place: file.Place, clock: Callable[[], float]):
+    def __init__(self, terms: Terms, place: Place, clock: Callable[[], float]):
         self._clock = clock
         self._changed = threading.Condition()
         self._operations: list[Operation] = []
         self._transferred = Ranges()
+        self.terms, self.place, self.durability = terms, place, journal.Durability()
         self.renew(terms, place)
 
-    def renew(self, terms: Terms, place: file.Place) -> None:
+    def renew(self, terms: Terms, place: Place) -> None:
         """New terms for the same id. What has arrived is kept while the file is the same; operations that run go on under the old terms.
 
         Raises NoSpace or Internal where the journal cannot be opened.
         """
         durability = self._durability_for(terms, place)
         with self._changed:
-            if getattr(self, "place", place) != place:
+            if self.place != place:
                 self._transferred = Ranges()
-            self.terms, self.place, self.durability = terms, place, durability
+                self.place.close()
+                # Of two places that are the same the first one has the connections.
+                self.place = place
+            self.terms, self.durability = terms, durability
             self.canceled = False
             self._touch()
 
@@ -187,12 +192,12 @@ class Ticket:
             del status["filename"]
         return status
 
-    def _durability_for(self, terms: Terms, place: file.Place) -> journal.Durability:
-        if not terms.journal:
-            same = getattr(self, "place", None) == place and not self.terms.journal
+    def _durability_for(self, terms: Terms, place: Place) -> journal.Durability:
+        if not (terms.journal and place.journaled):
+            same = self.place == place and not self.terms.journal
             return self.durability if same else journal.Durability()
         try:
-            return journal.open_for(str(place.path), os.stat(place.path).st_size)
+            return journal.open_for(place.journaled, os.stat(place.journaled).st_size)
         except OSError as error:
             raise errors.storage(error) from error
 
@@ -207,8 +212,16 @@ class Ticket:
 class Tickets:
     """All tickets of this daemon, in memory: whoever issued them puts them again after a restart. Thread-safe."""
 
-    def __init__(self, roots: Sequence[Path], *, clock: Callable[[], float] = time.monotonic, remove_timeout: float = REMOVE_TIMEOUT):
-        self._roots = roots
+    def __init__(
+        self,
+        roots: Sequence[Path],
+        *,
+        policy: Policy | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        remove_timeout: float = REMOVE_TIMEOUT,
+    ):
+        """Tickets lead to plain files under `roots`, and to what `policy` allows besides."""
+        self._policy = policy or Policy(tuple(roots))
         self._clock = clock
         self._remove_timeout = remove_timeout
         self._tickets: dict[str, Ticket] = {}
@@ -218,7 +231,9 @@ class Tickets:
         """Adds a ticket, or gives one new terms. Raises BadRequest, ForbiddenPath, NoFile."""
         try:
             terms = Terms.parse(body)
-            place = backends.locate(terms.url, self._roots)
+            place = backends.locate(terms.url, self._policy, dirty=terms.dirty)
+            if terms.journal and not place.journaled:
+                raise _invalid("journal", "only a file can have one")
         except errors.BadRequest as error:
             error.message = f"Invalid ticket: {error.message}"
             raise
@@ -229,6 +244,12 @@ class Tickets:
                 ticket.renew(terms, place)
             else:
                 self._tickets[terms.uuid] = Ticket(terms, place, self._clock)
+
+    def all(self) -> list[Ticket]:
+        """Those that are remembered, in the order of their ids."""
+        with self._lock:
+            self._forget_expired()
+            return [self._tickets[ticket_id] for ticket_id in sorted(self._tickets)]
 
     def get(self, ticket_id: str) -> Ticket:
         """Raises NotFound."""
@@ -260,7 +281,7 @@ class Tickets:
         with self._lock:
             # Put again while we waited, it is alive.
             if self._tickets.get(ticket_id) is ticket and ticket.canceled:
-                del self._tickets[ticket_id]
+                self._forget(ticket_id)
 
     def clear(self) -> None:
         """Revokes them all. Raises StillActive."""
@@ -271,7 +292,10 @@ class Tickets:
 
     def _forget_expired(self) -> None:
         for ticket_id in [ticket_id for ticket_id, ticket in self._tickets.items() if ticket.forgettable]:
-            del self._tickets[ticket_id]
+            self._forget(ticket_id)
+
+    def _forget(self, ticket_id: str) -> None:
+        self._tickets.pop(ticket_id).place.close()
 
 
 _REQUIRED = object()

@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 TEXT = "text/plain; charset=UTF-8"
 MAX_PATCH_BYTES = 64 << 10
 METHODS = ("OPTIONS", "GET", "HEAD", "PUT", "PATCH")
-FEATURES = ("extents", "zero", "flush")
+FEATURES = ("zero", "flush")
 
 #: What a client's request may tell the host, and what the host may tell the client. Everything else stays between two neighbours.
 REQUEST_HEADERS = ("Content-Range", "Content-Digest", "Content-Type")

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from imaged import errors
+from imaged import errors, httpd
 from imaged.backends.extents import DATA, HOLE, Extent
 
 log = logging.getLogger(__name__)
@@ -38,21 +38,33 @@ class Place:
     root: Path
     path: Path
 
+    @property
+    def journaled(self) -> str:
+        return str(self.path)
+
     def open(self, *, write: bool) -> "File":
         """Raises NoFile where it is gone, ForbiddenPath where a link or something else has taken its place."""
         return File(_open(self, os.O_RDWR if write else os.O_RDONLY))
 
+    def close(self) -> None:
+        """Nothing is kept."""
 
-def locate(url: str, roots: Sequence[Path]) -> Place:
-    """The plain file that `file:///path` names. Raises BadRequest, ForbiddenPath (outside the roots, or no plain file), NoFile."""
+
+def path_of(url: str) -> Path:
+    """The path, without links, that `file:///path` names. Raises BadRequest."""
     parts = urlsplit(url)
     path = unquote(parts.path)
     if parts.netloc or parts.query or parts.fragment or not path.startswith("/") or "\0" in path:
         raise errors.BadRequest("Invalid value for 'url': must be file:///PATH with an absolute path")
     try:
-        real = Path(os.path.realpath(path))
+        return Path(os.path.realpath(path))
     except (OSError, ValueError):
         raise errors.BadRequest("Invalid value for 'url': the path cannot be resolved") from None
+
+
+def locate(url: str, roots: Sequence[Path]) -> Place:
+    """The plain file that `file:///path` names. Raises BadRequest, ForbiddenPath (outside the roots, or no plain file), NoFile."""
+    real = path_of(url)
     for root in roots:
         root = Path(os.path.realpath(root))
         if real.is_relative_to(root) and real != root:
@@ -68,6 +80,8 @@ class File:
     features = frozenset({"extents", "flush", "zero"})
     max_readers = 8
     max_writers = 8
+    #: Whether `splice` may stand in for `write`.
+    splices = True
 
     def __init__(self, descriptor: int):
         self._descriptor = descriptor
@@ -79,28 +93,34 @@ class File:
         self.close()
 
     def size(self) -> int:
-        with _storage():
+        with storage():
             return os.fstat(self._descriptor).st_size
 
     def readinto(self, view: memoryview, offset: int) -> int:
         """Reads at most len(view) bytes from `offset`; returns how many, 0 past the end."""
-        with _storage():
+        with storage():
             return os.preadv(self._descriptor, [view], offset)
 
     def write(self, view: memoryview, offset: int) -> None:
         """Writes all of it. Raises NoSpace: then a part may be written."""
         _check_end(offset + len(view))
-        with _storage():
+        with storage():
             while view:
                 count = os.pwrite(self._descriptor, view, offset)
                 view, offset = view[count:], offset + count
+
+    def splice(self, pipe: httpd.Pipe, count: int, offset: int) -> None:
+        """As `write`, of what is in the pipe."""
+        _check_end(offset + count)
+        with storage():
+            pipe.into_file(self._descriptor, count, offset)
 
     def zero(self, offset: int, count: int, punch: bool) -> None:
         """Makes the range read as zeros: a hole if `punch`, else with its space allocated. Extends the file if needed."""
         _check_end(offset + count)
         if not count:
             return
-        with _storage():
+        with storage():
             if punch:
                 # A hole never makes the file longer; one byte does, whoever else is extending it (truncate could cut that off again).
                 if offset + count > os.fstat(self._descriptor).st_size:
@@ -115,7 +135,7 @@ class File:
 
     def flush(self) -> None:
         """Returns when the data, and the size it needs, are on stable storage."""
-        with _storage():
+        with storage():
             os.fdatasync(self._descriptor)
 
     def extents(self, context: str, start: int, end: int) -> Iterator[Extent]:
@@ -135,7 +155,7 @@ class File:
                 start = end
 
     def _seek(self, offset: int, whence: int, end: int) -> int:
-        with _storage():
+        with storage():
             try:
                 return os.lseek(self._descriptor, offset, whence)
             except OSError as error:
@@ -175,7 +195,7 @@ def _check_end(end: int) -> None:
 
 
 @contextmanager
-def _storage() -> Iterator[None]:
+def storage() -> Iterator[None]:
     """What the storage refuses, as our errors. An OSError would pass for one of the client's connection."""
     try:
         yield

@@ -9,7 +9,17 @@ from imaged import tickets as tickets_
 
 
 def routes(context: Any) -> list[tuple[str, object]]:
-    return [(r"/tickets/([^/]*)", Tickets(context.tickets))]
+    return [(r"/tickets/([^/]*)", Tickets(context.tickets)), ("/tickets", All(context.tickets))]
+
+
+class All:
+    """What there is, for the person at the command line: the contract's clients know the ids of their own."""
+
+    def __init__(self, tickets: tickets_.Tickets):
+        self._tickets = tickets
+
+    def get(self, request: webob.Request) -> webob.Response:
+        return handlers.json_response({"tickets": [ticket.status() for ticket in self._tickets.all()]})
 
 
 class Tickets:

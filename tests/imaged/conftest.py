@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from imaged import client, httpd, services
+from imaged.backends.policy import Policy
 from imaged.tickets import Tickets
 
 
@@ -75,7 +76,8 @@ class Daemon:
         self.root = directory / "root"
         self.root.mkdir()
         self.clock = Clock()
-        self.tickets = Tickets([self.root], clock=self.clock, remove_timeout=10)
+        allowed = Policy.parse([self.root], ["nbd", "http", "https", "file:///dev"])
+        self.tickets = Tickets([self.root], policy=allowed, clock=self.clock, remove_timeout=10)
         self.context = services.Context([self.root], host_id="host", tickets=self.tickets)
         self.images_path, self.control_path = str(directory / "images"), str(directory / "control")
         self._servers = [

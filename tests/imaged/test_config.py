@@ -66,6 +66,8 @@ def test_a_host_keeps_its_id(words):
         ("log_level = 'loud'\n", "log_level ({file}, line 1): 'loud' is not one of debug"),
         ("a = 1\na = 2\n", "Configuration {file} is not TOML"),
         ("root = [\n", "Configuration {file} is not TOML"),
+        ("allow = 'nbd'\n", "allow ({file}, line 1): 'nbd' is not a list of places"),
+        ("\nallow = ['nbd', 'all']\n", "allow ({file}, line 2): 'all' is not a place: What tickets may lead to"),
     ],
 )
 def test_a_bad_file_is_refused_with_name_and_line(tmp_path, text, expected):

@@ -116,6 +116,17 @@ def test_an_unknown_ticket_is_404(daemon):
     assert (refused.value.status, refused.value.code) == (404, "not-found")
 
 
+def test_all_tickets_can_be_listed_and_revoked_at_once(daemon, image):
+    ids = {daemon.ticket(image), daemon.ticket(image)}
+
+    listed = json.loads(daemon.command("GET", "/tickets").body)["tickets"]
+    assert ids <= {ticket["uuid"] for ticket in listed}
+
+    assert daemon.command("DELETE", "/tickets/").status == 204
+    assert json.loads(daemon.command("GET", "/tickets").body) == {"tickets": []}
+    assert [daemon.get(ticket).code for ticket in ids] == ["no-ticket"] * 2
+
+
 def test_a_method_that_tickets_lack_is_405(daemon):
     answer = daemon.command("POST", "/tickets/id", b"")
 

@@ -1,0 +1,93 @@
+"""Real NBD servers for tests: qemu-nbd, nbdkit, and one that says exactly the bytes that a test wants said."""
+
+import contextlib
+import os
+import socket
+import subprocess
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from imaged import nbd
+from tests.imaged.conftest import wait
+
+
+@contextlib.contextmanager
+def qemu_nbd(directory: Path, image: Path | str, *words: str, form: str = "raw") -> Iterator[str]:
+    """The URL of `image`, served on a unix socket."""
+    path = directory / f"nbd-{len(os.listdir(directory))}.sock"
+    with _running(["qemu-nbd", "--persistent", "--shared=8", "--socket", path, "--format", form, *words, image], str(path)):
+        yield f"nbd:unix:{path}"
+
+
+@contextlib.contextmanager
+def qemu_nbd_tcp(image: Path) -> Iterator[str]:
+    """The same on a TCP port of 127.0.0.1, with an export name."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    words = [
+        "qemu-nbd",
+        "--persistent",
+        "--shared=8",
+        "--bind=127.0.0.1",
+        f"--port={port}",
+        "--export-name=disk/a b",
+        "--format=raw",
+        image,
+    ]
+    with _running(words, ("127.0.0.1", port)):
+        yield f"nbd:127.0.0.1:{port}:exportname=disk/a b"
+
+
+@contextlib.contextmanager
+def nbdkit(directory: Path, *words: str) -> Iterator[str]:
+    path = directory / f"kit-{len(os.listdir(directory))}.sock"
+    with _running(["nbdkit", "--foreground", "--exit-with-parent", "--unix", path, *words], str(path)):
+        yield f"nbd:unix:{path}"
+
+
+@contextlib.contextmanager
+def saying(directory: Path, talk: Callable[[socket.socket], None]) -> Iterator[str]:
+    """The path of a unix socket on which each connection gets `talk(its socket)`, and is closed."""
+    path = str(directory / "talk.sock")
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(path)
+    listener.listen()
+
+    def serve() -> None:
+        while True:
+            try:
+                sock, _ = listener.accept()
+            except OSError:
+                return
+            with sock, contextlib.suppress(OSError):
+                talk(sock)
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    try:
+        yield path
+    finally:
+        listener.shutdown(socket.SHUT_RDWR)
+        thread.join()
+        listener.close()
+        os.unlink(path)
+
+
+@contextlib.contextmanager
+def _running(words: list, address: nbd.Address) -> Iterator[None]:
+    process = subprocess.Popen(list(map(str, words)), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    try:
+        wait(lambda: process.poll() is not None or _listens(address))
+        assert process.poll() is None, f"{words[0]} did not start"
+        yield
+    finally:
+        # nbdkit waits for its clients to go, and ours keep their connections as long as their tickets.
+        (process.kill if words[0] == "nbdkit" else process.terminate)()
+        process.wait(10)
+
+
+def _listens(address: nbd.Address) -> bool:
+    family = socket.AF_UNIX if isinstance(address, str) else socket.AF_INET
+    with socket.socket(family) as sock:
+        return sock.connect_ex(address) == 0
