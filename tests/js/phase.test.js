@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 
-import { isOver, isPaused, tone, verbs, word } from "../../appliance/static/js/phase.js";
+import { isOver, isPaused, rests, tone, verbs, word } from "../../appliance/static/js/phase.js";
 
 const documented = [...readFileSync(new URL("../../docs/architecture.md", import.meta.url), "utf8").matchAll(/^\| (\w+) \| \w+ \| (\w+) \|$/gm)].flatMap(([, from, to]) => [from, to]);
 
@@ -33,4 +33,10 @@ test("a viewer and another uploader get none", () => {
 
 test("what is paused is not offered to be paused again", () => {
   assert.deepEqual(verbs({ ...transfer, phase: "paused_system", actions: ["pause", "resume", "cancel"] }, { name: "ada", role: "uploader" }), { pause: false, resume: true, cancel: true });
+});
+
+test("what has lost its page is offered to be resumed in place of paused, to those who may", () => {
+  assert.deepEqual(verbs(transfer, { name: "ada", role: "uploader" }, true), { pause: false, resume: true, cancel: true });
+  assert.deepEqual(verbs(transfer, { name: "bob", role: "uploader" }, true), { pause: false, resume: false, cancel: false });
+  assert.ok(rests("orphaned") && rests("paused_user") && !rests("transferring"));
 });
