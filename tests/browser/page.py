@@ -138,7 +138,7 @@ class Page:
 
     def half_upload(self, file: pathlib.Path) -> str:
         """Uploads a disk until something of it is durable, and lets the rest trickle. The transfer's id."""
-        self.slow_down(1 << 20)
+        self.slow_down(3 << 20)
         self.start_upload(file, domain="data")
         transfer = self.transfer_named(file.name)
         wait_for(lambda: self.product.transfer(transfer)["durable_bytes"] > 0, "something to be durable", 60)

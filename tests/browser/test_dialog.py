@@ -192,9 +192,9 @@ def test_several_files_are_uploaded_together_and_the_refused_one_is_left_out(dia
 
 def test_two_files_of_the_same_name_are_told_to_clash(dialog, tmp_path):
     files = [tmp_path / folder / "same.raw" for folder in ("a", "b")]
-    for path in files:
+    for size, path in enumerate(files, 100_000):
         path.parent.mkdir()
-        path.write_bytes(secrets.token_bytes(100_000))
+        path.write_bytes(secrets.token_bytes(size))
     dialog.choose(*files)
 
     dialog.wait_for_text("same name", "dialog[open]")
