@@ -36,6 +36,8 @@ setup(
             "hypothesis",
             "import-linter",
             "mypy",
+            # The real client, which our images service is tested with; nothing of the product imports it.
+            "ovirt-imageio==2.5.1",
             "psutil",
             "pytest",
             "pytest-timeout",

@@ -23,7 +23,7 @@ def routes(context: Any) -> list[tuple[str, object]]:
 
 
 class Images:
-    cors = ("OPTIONS", "GET", "PUT")
+    cors = ("OPTIONS", "GET", "HEAD", "PUT")
 
     def __init__(self, tickets: Tickets, unix_socket: str | None = None):
         self._tickets = tickets
@@ -68,9 +68,22 @@ class Images:
         response = webob.Response(status=206 if wanted else 200, content_type="application/octet-stream")
         response.app_iter = _Download(ticket, operation, backend)
         response.headers["Content-Length"] = str(end - start)
+        response.headers["Accept-Ranges"] = "bytes"
         response.headers["Content-Disposition"] = _disposition(ticket.terms.filename)
         if wanted:
             response.headers["Content-Range"] = f"bytes {start}-{end - 1}/{ticket.terms.size}"
+        return _close_if_asked(request, response)
+
+    def head(self, request: webob.Request, ticket_id: str) -> webob.Response:
+        """What `get` would answer, without the bytes: qemu asks so for the size of an image that it reads from here."""
+        handlers.require_ticket(ticket_id)
+        ticket = handlers.authorize(self._tickets, request, ticket_id, "read")
+        with ticket.place.open(write=False) as backend:
+            size = min(ticket.terms.size, backend.size())
+        response = webob.Response(content_type="application/octet-stream")
+        response.headers["Content-Length"] = str(size)
+        response.headers["Content-Disposition"] = _disposition(ticket.terms.filename)
+        response.headers["Accept-Ranges"] = "bytes"
         return _close_if_asked(request, response)
 
     def put(self, request: webob.Request, ticket_id: str) -> webob.Response:

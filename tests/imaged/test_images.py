@@ -575,12 +575,24 @@ def test_a_reader_may_not_patch(daemon, image, value):
 # Routes, methods, errors
 
 
-@pytest.mark.parametrize("method", ["POST", "DELETE", "HEAD", "TRACE", "FOO"])
+def test_a_head_tells_the_size_and_sends_nothing(daemon, full):
+    ticket = daemon.ticket(full, size=1024, filename="a.iso", ops=["read"])
+
+    answer = daemon.send("HEAD", f"/images/{ticket}")
+
+    assert (answer.status, answer.headers["Content-Length"], answer.headers["Accept-Ranges"]) == (200, "1024", "bytes")
+    assert answer.headers["Content-Disposition"] == "attachment; filename=a.iso"
+    assert answer.body == b""
+    assert daemon.control.ticket(ticket)["transferred"] == 0
+    assert daemon.send("HEAD", "/images/none").status == 403
+
+
+@pytest.mark.parametrize("method", ["POST", "DELETE", "TRACE", "FOO"])
 def test_a_method_that_images_lack_is_405_with_those_they_have(daemon, method):
     answer = daemon.send(method, "/images/none")
 
     assert answer.status == 405
-    assert answer.headers["Allow"] == "GET,PUT,PATCH,OPTIONS"
+    assert answer.headers["Allow"] == "GET,PUT,PATCH,OPTIONS,HEAD"
 
 
 @pytest.mark.parametrize("method", ["OPTIONS", "GET", "PUT", "PATCH"])

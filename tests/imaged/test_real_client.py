@@ -1,0 +1,216 @@
+"""oVirt's own client, unmodified, against the daemon: what it uploads and downloads is what the disk was.
+
+It is a program of its own that these tests only run; it decodes local images by qemu-nbd, so all of it is compared by qemu-img.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+from ovirt_imageio import client as imageio
+
+from imaged import httpd, services
+from imaged.handlers import images
+from imaged.httpd import tls
+from tests.imaged import nbd_servers
+from tests.imaged.conftest import Daemon
+
+MIB = 1 << 20
+SIZE = 24 * MIB
+
+
+def qemu_img(*words):
+    done = subprocess.run(["qemu-img", *map(str, words)], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def house(certificate):
+    """A daemon with images on http, on https, and on an https that tells of a unix socket; `seen` are that socket's requests."""
+    with tempfile.TemporaryDirectory() as directory:
+        daemon = Daemon(Path(directory))
+        app = services.images_app(daemon.context)
+        plain = httpd.Server(("127.0.0.1", 0), app, threads=12)
+        secure = httpd.Server(("127.0.0.1", 0), app, threads=12, tls=tls.server_context(*certificate))
+        daemon.seen = []
+
+        def watched(environ, start_response):
+            daemon.seen.append(environ["REQUEST_METHOD"])
+            return app(environ, start_response)
+
+        daemon.context.unix_socket = f"{directory}/local"
+        local = httpd.Server(daemon.context.unix_socket, watched, threads=12)
+        telling = httpd.Server(("127.0.0.1", 0), services.images_app(daemon.context), threads=12, tls=tls.server_context(*certificate))
+        servers = {"http": plain, "https": secure, "telling": telling}
+        for server in (*servers.values(), local):
+            server.launch()
+        daemon.base = {name: f"http{'' if server is plain else 's'}://127.0.0.1:{server.bind_addr[1]}" for name, server in servers.items()}
+        daemon.cafile = certificate[0]
+        yield daemon
+        for server in (*servers.values(), local):
+            server.stop()
+        daemon.close()
+
+
+@pytest.fixture(scope="module")
+def local(tmp_path_factory):
+    """Local disks of the same size: (kind, format) → path."""
+    directory = tmp_path_factory.mktemp("local")
+    sparse, full = directory / "sparse.raw", directory / "full.raw"
+    with open(sparse, "wb") as file:
+        for start in (0, 5, 20):
+            file.seek(start * MIB + 512 * start)
+            file.write(os.urandom(MIB + 512 * start))
+        file.truncate(SIZE)
+    full.write_bytes(os.urandom(SIZE))
+    found = {("sparse", "raw"): sparse, ("full", "raw"): full}
+    for kind in ("sparse", "full"):
+        path = found[kind, "qcow2"] = directory / f"{kind}.qcow2"
+        qemu_img("convert", "-O", "qcow2", found[kind, "raw"], path)
+    return found
+
+
+def same(one, other, forms=("raw", "raw")):
+    assert "identical" in qemu_img("compare", "-f", forms[0], "-F", forms[1], one, other)
+
+
+def url(house, ticket, scheme):
+    return f"{house.base[scheme]}/images/{ticket}"
+
+
+@pytest.mark.parametrize("workers", [1, 4])
+@pytest.mark.parametrize("form", ["raw", "qcow2"])
+@pytest.mark.parametrize("kind", ["sparse", "full"])
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_an_upload_and_a_download_bring_the_disk_and_back(house, local, tmp_path, scheme, kind, form, workers):
+    image = house.image(SIZE)
+    ticket = house.ticket(image, size=SIZE, ops=["read", "write"], sparse=True)
+    source = local[kind, form]
+
+    imageio.upload(str(source), url(house, ticket, scheme), house.cafile, max_workers=workers)
+    same(source, image.path, (form, "raw"))
+    if kind == "sparse":
+        assert image.path.stat().st_blocks * 512 < SIZE / 2
+
+    back = tmp_path / f"back.{form}"
+    imageio.download(url(house, ticket, scheme), str(back), house.cafile, fmt=form, max_workers=workers)
+    same(source, back, (form, form))
+
+
+def test_on_the_same_host_the_client_takes_the_unix_socket(house, local):
+    image = house.image(SIZE)
+    where = url(house, house.ticket(image, size=SIZE, sparse=True), "telling")
+
+    imageio.upload(str(local["sparse", "raw"]), where, house.cafile)
+
+    same(local["sparse", "raw"], image.path)
+    assert {"PUT", "PATCH"} <= set(house.seen)
+
+
+@pytest.mark.parametrize("left", [(), ("checksum", "extents"), ("flush",), ("zero",), ("extents", "zero"), ("flush", "zero")], ids=",".join)
+def test_without_some_features_all_arrives_as_well(house, local, tmp_path, monkeypatch, left):
+    monkeypatch.setattr(images, "WRITE_FEATURES", frozenset(left))
+    image = house.image(SIZE)
+    ticket = house.ticket(image, size=SIZE, sparse=True)
+
+    imageio.upload(str(local["sparse", "raw"]), url(house, ticket, "http"), house.cafile)
+    imageio.download(url(house, ticket, "http"), str(tmp_path / "back.raw"), house.cafile, fmt="raw")
+
+    same(local["sparse", "raw"], image.path)
+    same(local["sparse", "raw"], tmp_path / "back.raw")
+
+
+def test_after_an_upload_everything_is_durable(house, local):
+    image = house.image(SIZE)
+    ticket = house.ticket(image, size=SIZE, sparse=True, journal=True)
+
+    imageio.upload(str(local["sparse", "raw"]), url(house, ticket, "http"), house.cafile)
+
+    status = house.control.ticket(ticket)
+    assert (status["transferred"], status["durable"]) == (SIZE, [[0, SIZE]])
+
+
+def test_old_bytes_are_zeroed_where_the_disk_has_holes(house, local):
+    image = house.image(0)
+    shutil.copy(local["full", "raw"], image.path)
+    ticket = house.ticket(image, size=SIZE)
+
+    imageio.upload(str(local["sparse", "raw"]), url(house, ticket, "http"), house.cafile)
+
+    same(local["sparse", "raw"], image.path)
+
+
+@pytest.mark.parametrize("kind", ["sparse", "full"])
+@pytest.mark.parametrize("query", ["", "?algorithm=sha256&block_size=1048576"])
+def test_its_checksum_is_ours(house, local, kind, query):
+    image = house.image(0)
+    shutil.copy(local[kind, "raw"], image.path)
+    ticket = house.ticket(image, size=SIZE, ops=["read"])
+
+    ours = json.loads(house.send("GET", f"/images/{ticket}/checksum{query}").body)
+
+    assert imageio.checksum(str(local[kind, "raw"]), block_size=ours["block_size"], algorithm=ours["algorithm"]) == ours
+
+
+def test_a_qcow2_behind_qemu_nbd_is_written_and_read(house, local, tmp_path):
+    target = tmp_path / "target.qcow2"
+    qemu_img("create", "-q", "-f", "qcow2", target, SIZE)
+    with nbd_servers.qemu_nbd(house.root, target, "--discard=unmap", form="qcow2") as export:
+        ticket = house.ticket(house.image(0), url=export, size=SIZE, sparse=True)
+        imageio.upload(str(local["sparse", "qcow2"]), url(house, ticket, "https"), house.cafile)
+        imageio.download(url(house, ticket, "https"), str(tmp_path / "back.qcow2"), house.cafile)
+        house.control.delete_ticket(ticket)
+
+    same(local["sparse", "qcow2"], target, ("qcow2", "qcow2"))
+    same(local["sparse", "qcow2"], tmp_path / "back.qcow2", ("qcow2", "qcow2"))
+
+
+def test_an_incremental_download_brings_what_a_bitmap_says(house, tmp_path):
+    disk, backup = tmp_path / "disk.qcow2", tmp_path / "backup.qcow2"
+    qemu_img("create", "-q", "-f", "qcow2", disk, SIZE)
+    base = tmp_path / "base.qcow2"
+    shutil.copy(disk, base)
+    qemu_img("bitmap", "--add", disk, "changes")
+    subprocess.run(["qemu-io", "-f", "qcow2", "-c", "write -P 7 3M 2M", disk], check=True, stdout=subprocess.DEVNULL)
+    with nbd_servers.qemu_nbd(house.root, disk, "--read-only", "--bitmap=changes", form="qcow2") as export:
+        ticket = house.ticket(house.image(0), url=export, size=SIZE, ops=["read"], dirty=True)
+        imageio.download(
+            url(house, ticket, "http"), str(backup), house.cafile, incremental=True, backing_file=str(base), backing_format="qcow2"
+        )
+        house.control.delete_ticket(ticket)
+
+    same(disk, backup, ("qcow2", "qcow2"))
+    assert json.loads(qemu_img("info", "--output=json", backup))["actual-size"] < 4 * MIB
+
+
+def test_a_refusal_reaches_the_user_as_a_sentence(house, local):
+    image = house.image(SIZE)
+    ticket = house.ticket(image, size=SIZE, ops=["read"])
+
+    with pytest.raises(Exception, match="forbids write"):
+        imageio.upload(str(local["sparse", "raw"]), url(house, ticket, "http"), house.cafile)
+
+
+def test_qemu_img_reads_an_image_straight_from_our_https_address(house, local, tmp_path):
+    image = house.image(0)
+    shutil.copy(local["sparse", "qcow2"], image.path)
+    size = image.path.stat().st_size
+    where = url(house, house.ticket(image, size=size, ops=["read"]), "https")
+    options = json.dumps({"driver": "qcow2", "file": {"driver": "https", "url": where, "sslverify": False}})
+
+    assert json.loads(qemu_img("info", "--output=json", f"json:{options}"))["virtual-size"] == SIZE
+    qemu_img("convert", "-O", "raw", f"json:{options}", tmp_path / "raw")
+
+    same(local["sparse", "raw"], tmp_path / "raw")
+
+
+def test_the_product_does_not_import_the_client():
+    words = [sys.executable, "-c", "import sys, imaged.cli, imaged.server; sys.exit('ovirt_imageio' in sys.modules)"]
+
+    assert subprocess.run(words).returncode == 0
