@@ -8,8 +8,8 @@ import os
 import pathlib
 import tempfile
 
-from appliance import units
 from bench import contenders, measure
+from imaged import units
 
 DOCUMENT = pathlib.Path(__file__).parents[1] / "docs" / "performance.md"
 MIB = 1 << 20

@@ -16,6 +16,8 @@ from typing import Any
 
 #: Seconds that a host has to accept a connection.
 CONNECT_TIMEOUT = 10.0
+#: Seconds that it has for what waits for its disk: allocating a volume, bringing one to stable storage.
+DISK = 300.0
 #: Idle connections kept; more are closed when they come back.
 MAX_IDLE = 64
 #: Bytes of an error's body that are looked at.

@@ -76,6 +76,19 @@ class Write(Operation):
             self._durability.finish(writing, whole)
 
     def _copy(self) -> None:
+        if self._digest is None and self._body.spliceable and getattr(self._backend, "splices", False):
+            self._splice()
+        else:
+            self._pass()
+
+    def _splice(self) -> None:
+        with httpd.Pipe() as pipe:
+            while count := self._body.splice(pipe):
+                self._check()
+                self._backend.splice(pipe, count, self.offset + self.done)
+                self.done += count
+
+    def _pass(self) -> None:
         with buffers.borrow() as buffer:
             while count := self._body.readinto(buffer):
                 self._check()

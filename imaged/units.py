@@ -1,4 +1,4 @@
-"""Sizes as a person would write them: one unit system (KiB, MiB, GiB), three significant digits."""
+"""Sizes and times as a person would write them: one unit system (KiB, MiB, GiB), three significant digits."""
 
 UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB")
 
@@ -15,3 +15,11 @@ def size(count: int) -> str:
         return f"{count} B"
     digits = 2 if abs(value) < 9.995 else 1 if abs(value) < 99.95 else 0
     return f"{value:.{digits}f} {unit}"
+
+
+def duration(seconds: float) -> str:
+    """`seconds` in the largest unit of which there is at least one: 45 s, 1.5 h, 7 days."""
+    for name, length in ((" days", 86400), (" h", 3600), (" min", 60)):
+        if seconds >= length:
+            return f"{seconds / length:.3g}{name}"
+    return f"{seconds:.3g} s"

@@ -17,6 +17,9 @@ from imaged import client
 #: A supervised daemon is back within a second: a host is called down only after this many seconds of silence.
 GRACE = 10.0
 
+#: A host may be silent this long while a chunk reaches its disk, in seconds: one PUT of many GB is flushed at its end.
+FLUSH = 300.0
+
 
 class Hosts:
     """All hosts. The addresses are in the database, the connections in `hosts` of the transfer room."""
@@ -103,7 +106,7 @@ class Hosts:
             self._events.record(session, "host-up" if up else "host-down", message, severity=severity)
 
     def _register(self, host: models.Host, tls: ssl.SSLContext | None) -> None:
-        self._hosts.register(host.id, client.Control(host.control, tls=tls), client.Images(host.images, tls=tls))
+        self._hosts.register(host.id, client.Control(host.control, tls=tls), client.Images(host.images, timeout=FLUSH, tls=tls))
 
 
 def _view(session: orm.Session, host: models.Host) -> views.Host:

@@ -84,7 +84,8 @@ class Live:
 
         Raises errors.HostDown, errors.NoSpace, errors.HostRefused.
         """
-        assert transfer.ticket
+        if not transfer.ticket:
+            self.keep(transfer, ticket=models.new_id())
         with self._hosts.asking(transfer.domain.host) as control:
             try:
                 volume = control.create_volume(
@@ -107,7 +108,9 @@ class Live:
 
     def tend(self, transfer: models.Transfer) -> None:
         """Learns what has arrived, and renews the ticket; puts it back if the host has lost it. Raises as `connect`."""
-        assert transfer.ticket
+        if not transfer.ticket:
+            self.connect(transfer)
+            return
         with self._hosts.asking(transfer.domain.host) as control:
             try:
                 self._learn(transfer, control.ticket(transfer.ticket))
@@ -172,6 +175,9 @@ class Live:
 
     def _learn(self, transfer: models.Transfer, told: dict) -> None:
         progress = Progress(tuple(ranges.merged(told["durable"])), int(told["transferred"]))
+        if told["active"] or progress.transferred > self.progress(transfer).transferred:
+            # Bytes that go straight to the host, past our sessions, are a sign of life too.
+            self.beat(transfer.id)
         self._progress[transfer.id] = progress
         known = [[start, end] for start, end in progress.durable], progress.transferred
         due = self._clock.steady() - self._kept.get(transfer.id, -KEEP) >= KEEP

@@ -13,6 +13,7 @@ from appliance.admin.clock import Clock
 from appliance.admin.database import Database
 from appliance.admin.phases import Event, Phase
 from appliance.config import Config
+from imaged import units
 
 log = logging.getLogger(__name__)
 
@@ -146,8 +147,8 @@ class Monitor:
             if transfer.ticket and up:
                 self._live.revoke(transfer)
             if self._expired(transfer):
-                days = self._config.paused_lifetime / 86400
-                self._move(transfer, Event.FAIL, ("expired", f"It was paused for {days:.3g} days, and nobody resumed it."))
+                paused = units.duration(self._config.paused_lifetime)
+                self._move(transfer, Event.FAIL, ("expired", f"It was paused for {paused}, and nobody resumed it."))
         if transfer.phase in phases.ENDING and (up or self._expired(transfer)):
             self._finalizing.advance(transfer)
         return up and transfer.phase == Phase.FINALIZING_SUCCESS

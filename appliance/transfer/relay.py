@@ -27,7 +27,7 @@ MAX_ANSWER = 64 << 10
 # once doubles when it came faster than the first of these times (seconds), and halves when slower than the second.
 FAST, SLOW = 0.1, 1.0
 SMALLEST_PIECE = 4 << 10
-FIRST_PIECE = 64 << 10
+FIRST_PIECE = 16 << 10
 
 #: Error codes of the host after which a transfer cannot go on by itself.
 STOPPING = {"no-ticket", "ticket-expired", "ticket-canceled", "no-space"}
@@ -126,6 +126,23 @@ class Relay:
 
     def _pump(self, session: sessions.Session, body: httpd.Body, host: socket.socket) -> None:
         """The client's body into the host's socket. Raises HostSide if the host has answered, or takes no more, before the end."""
+        if body.spliceable and not isinstance(host, ssl.SSLSocket):
+            self._splice(session, body, host)
+        else:
+            self._pass(session, body, host)
+
+    def _splice(self, session: sessions.Session, body: httpd.Body, host: socket.socket) -> None:
+        with httpd.Pipe() as pipe:
+            while count := body.splice(pipe):
+                session.touch()
+                if _has_answered(host):
+                    raise HostSide
+                try:
+                    pipe.into_socket(host, count)
+                except OSError as error:
+                    raise HostSide from error
+
+    def _pass(self, session: sessions.Session, body: httpd.Body, host: socket.socket) -> None:
         left = body.length
         piece = FIRST_PIECE
         with self._buffers.take() as buffer:

@@ -4,6 +4,7 @@ The only package that touches cheroot's internals, which is why its version is p
 """
 
 from imaged.httpd.body import Body, ShortBody, Stalled
+from imaged.httpd.pipe import Pipe
 from imaged.httpd.server import Abort, Server
 
-__all__ = ["Abort", "Body", "Server", "ShortBody", "Stalled"]
+__all__ = ["Abort", "Body", "Pipe", "Server", "ShortBody", "Stalled"]

@@ -8,6 +8,8 @@ import socket
 import ssl
 import struct
 
+from imaged.httpd import pipe
+
 
 class ShortBody(Exception):
     """The peer closed its side before it had sent what it announced. `expected` and `received` are bytes."""
@@ -56,6 +58,29 @@ class Body:
             raise self._failure
         return filled
 
+    @property
+    def spliceable(self) -> bool:
+        """Whether its bytes can go by a pipe, and are enough for that."""
+        return not isinstance(self._sock, ssl.SSLSocket) and self._input.remaining >= pipe.WORTHWHILE
+
+    def splice(self, into: pipe.Pipe) -> int:
+        """Moves what has come into the empty pipe, at most its size; 0 at the announced end. For a body that is `spliceable`.
+
+        Raises ShortBody, Stalled.
+        """
+        wanted = min(into.size, self._input.remaining)
+        buffered = self._connection.rfile
+        if buffered.has_data() and wanted:
+            data = buffered.read(min(len(buffered.peek(0)), wanted))
+            into.put(data)
+            count = len(data)
+        else:
+            count = self._move(into, wanted)
+        self._count(count)
+        if self._input.remaining == 0:
+            self._restore()
+        return count
+
     def set_timeout(self, seconds: float) -> None:
         """How long this connection may be silent from now on, within a request and between two."""
         self._connection.timeout = seconds
@@ -102,6 +127,19 @@ class Body:
             filled += count
             self._count(count)
         return filled
+
+    def _move(self, into: pipe.Pipe, wanted: int) -> int:
+        if not self.ready:
+            self._prepare()
+        try:
+            count = into.take(self._sock.fileno(), wanted) if wanted else 0
+        except (BlockingIOError, TimeoutError):
+            raise Stalled(f"Nothing came for {self._connection.timeout:g} seconds") from None
+        except OSError:
+            count = 0
+        if wanted and not count:
+            raise ShortBody(self.length, self.received)
+        return count
 
     def _count(self, count: int) -> None:
         self.received += count

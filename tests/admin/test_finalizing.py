@@ -1,8 +1,13 @@
-"""What a verification that fails by the host's fault does to an image: nothing."""
+"""The end of an upload: what may go wrong between the last byte and the verdict."""
 
 import types
 
+import pytest
+
+from appliance import errors
+from appliance.admin import models
 from imaged.volumes import qemu
+from tests.admin.house import disk
 from tests.e2e import images
 
 
@@ -32,3 +37,44 @@ def test_a_ticket_tells_what_the_host_holds_as_it_is_issued(house):
     house.send(transfer, b"x" * 1000, 500)
 
     assert house.transfers.ticket(house.ann, transfer.id).durable == ((500, 1500),)
+
+
+def test_a_chunk_that_overwrites_while_the_upload_is_finalized_keeps_it_from_being_called_complete(house):
+    transfer = house.create()
+    data = disk()
+    house.send(transfer, data)
+    url = house.transfers.ticket(house.root, transfer.id).url
+    delete = house.control.delete_ticket
+
+    def overwriting(ticket):
+        """Between the look and the end of the ticket, a chunk comes once more, and breaks off."""
+        with house.hosts.images(house.host.id).connection() as connection:
+            connection.start("PUT", url, [("Content-Length", "1000"), ("Content-Range", "bytes 0-999/*")])
+            connection.send(b"y" * 10)
+            while house.control.volume(house.data.id, f"{transfer.image_id}.img")["durable"] == [[0, len(data)]]:
+                pass
+            connection.discard()
+        delete(ticket)
+
+    house.control.delete_ticket = overwriting
+    with pytest.raises(errors.Incomplete):
+        house.transfers.finalize(house.root, transfer.id)
+    house.control.delete_ticket = delete
+
+    assert house.phase(transfer) == "transferring"
+    assert house.send(transfer, data[:1000]) == 200
+    house.transfers.finalize(house.root, transfer.id)
+    house.settle(transfer, "finished_success")
+
+
+def test_a_crash_between_the_end_of_the_ticket_and_the_move_is_mended(house):
+    transfer = house.create()
+    house.send(transfer, disk())
+    house.control.delete_ticket(house.transfers.ticket(house.root, transfer.id).url.removeprefix("/images/"))
+    with house.database.session() as session:
+        session.get(models.Transfer, transfer.id).ticket = None
+    house.crash()
+    house.admin.monitor.tick()
+
+    house.transfers.finalize(house.root, transfer.id)
+    house.settle(transfer, "finished_success")

@@ -1,0 +1,24 @@
+import pytest
+
+from imaged import units
+
+
+@pytest.mark.parametrize(
+    ("count", "words"),
+    [
+        (0, "0 B"),
+        (999, "999 B"),
+        (1000, "0.98 KiB"),
+        (1 << 20, "1.00 MiB"),
+        (79671054336, "74.2 GiB"),
+        (612 << 30, "612 GiB"),
+        (8 << 60, "8.00 EiB"),
+    ],
+)
+def test_a_size_has_three_digits_and_a_unit(count, words):
+    assert units.size(count) == words
+
+
+@pytest.mark.parametrize(("seconds", "words"), [(0.5, "0.5 s"), (45, "45 s"), (90, "1.5 min"), (7200, "2 h"), (604800, "7 days")])
+def test_a_duration_is_in_its_largest_unit(seconds, words):
+    assert units.duration(seconds) == words
