@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from imaged import errors
+from imaged import errors, httpd
 from imaged.backends.extents import DATA, HOLE, Extent
 
 log = logging.getLogger(__name__)
@@ -80,6 +80,8 @@ class File:
     features = frozenset({"extents", "flush", "zero"})
     max_readers = 8
     max_writers = 8
+    #: Whether `splice` may stand in for `write`.
+    splices = True
 
     def __init__(self, descriptor: int):
         self._descriptor = descriptor
@@ -106,6 +108,12 @@ class File:
             while view:
                 count = os.pwrite(self._descriptor, view, offset)
                 view, offset = view[count:], offset + count
+
+    def splice(self, pipe: httpd.Pipe, count: int, offset: int) -> None:
+        """As `write`, of what is in the pipe."""
+        _check_end(offset + count)
+        with storage():
+            pipe.into_file(self._descriptor, count, offset)
 
     def zero(self, offset: int, count: int, punch: bool) -> None:
         """Makes the range read as zeros: a hole if `punch`, else with its space allocated. Extends the file if needed."""
