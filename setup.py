@@ -51,6 +51,7 @@ setup(
         "console_scripts": [
             "image-appliance = appliance.cli:main",
             "imaged = imaged.cli:main",
+            "imaged-ctl = imaged.ctl:main",
         ],
     },
 )

@@ -1,6 +1,7 @@
 """The command `imaged`: words to settings, and settings to a running daemon."""
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ def _setting(name: str, metavar: str | None, **kind: Any):
     return click.option(config.option(name), name, default=None, metavar=metavar, help=config.MEANINGS[name], **kind)
 
 
-@click.command(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
+@click.group(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
 @click.option("--config", "file", metavar="FILE", default=None, help="TOML file with the settings below, as control_socket = PATH.")
 @_setting("root", "DIR", multiple=True)
 @_setting("allow", "PLACE", multiple=True)
@@ -32,16 +33,56 @@ def _setting(name: str, metavar: str | None, **kind: Any):
 @_setting("threads", "NUMBER", type=int)
 @_setting("log_level", "LEVEL")
 @click.version_option(server.version(), prog_name="imaged")
-def main(file: str | None, **words: Any) -> None:
+@click.pass_context
+def main(ctx: click.Context, file: str | None, **words: Any) -> None:
     """The host's half of the image upload appliance: stores images in the host's storage domains.
 
     It serves two services over HTTP: images (bytes, authorised by tickets) and control (tickets, storage domains, verification).
-    It needs no privileges but those to read and write under its roots.
+    It needs no privileges but those to read and write under its roots. With a command below it is no daemon, but a client of one.
     """
     given = {name: value for name, value in words.items() if value not in (None, ())}
+    if ctx.invoked_subcommand:
+        if given or file:
+            raise click.UsageError(f"The daemon's options do not go with {ctx.invoked_subcommand}")
+        return
     try:
         settings = config.load(given, Path(file) if file else None)
         server.Daemon(settings).run()
     except (config.BadSetting, server.CannotStart) as error:
         print(f"imaged: {error}", file=sys.stderr)  # noqa: T201 - the console, before there is a log
         sys.exit(2)
+
+
+def _copies(command: Callable[..., None]) -> click.Command:
+    """What both commands take."""
+    options = [
+        click.option(
+            "--workers", type=click.IntRange(1, 64), default=4, show_default=True, help="Connections, as far as the server allows."
+        ),
+        click.option("--cafile", metavar="FILE", help="Authority (PEM) that signed the server's certificate. [default: the system's]"),
+        click.option("--resume", is_flag=True, help="Go on where an earlier try broke off."),
+        click.option("--quiet", is_flag=True, help="No progress."),
+    ]
+    for option in reversed(options):
+        command = option(command)
+    return main.command()(command)
+
+
+@_copies
+@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("url")
+def upload(file: Path, url: str, **words: Any) -> None:
+    """Copy the bytes of FILE into the image at URL (https://HOST:PORT/images/TICKET): in parallel, holes as zeros, durable when it ends."""
+    from imaged import console, copying
+
+    console.copy(copying.upload, file, url, upwards=True, **words)
+
+
+@_copies
+@click.argument("url")
+@click.argument("file", type=click.Path(path_type=Path))
+def download(url: str, file: Path, **words: Any) -> None:
+    """Copy the bytes of the image at URL into the new FILE: in parallel, zeros as holes. Until it is whole it is FILE.part."""
+    from imaged import console, copying
+
+    console.copy(copying.download, file, url, upwards=False, **words)

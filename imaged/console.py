@@ -1,0 +1,60 @@
+"""A copy as a person sees it: a bar while it runs, a sentence when it cannot."""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import click
+import rich.console
+import rich.progress
+
+from imaged import client, copying, errors
+from imaged.httpd import tls
+from imaged.remote import Remote
+
+
+def copy(
+    work: Callable[..., None], file: Path, url: str, *, upwards: bool, workers: int, cafile: str | None, resume: bool, quiet: bool
+) -> None:
+    """Runs `work` (copying.upload or copying.download) with a progress bar on standard error. Raises ClickException."""
+    try:
+        context = tls.client_context(cafile) if cafile else None
+    except OSError as error:
+        raise click.ClickException(f"{cafile} cannot be read as PEM certificates: {error.strerror or error}") from None
+    try:
+        remote = Remote(url, context)
+        with _bar(quiet) as bar:
+            task = bar.add_task(file.name, total=file.stat().st_size if upwards else None)
+
+            def progress(count: int) -> None:
+                bar.advance(task, count)
+
+            def total(count: int) -> None:
+                bar.update(task, total=count)
+
+            where = (file, remote) if upwards else (remote, file)
+            work(*where, workers=workers, resume=resume, progress=progress, **({} if upwards else {"total": total}))
+    except copying.CannotCopy as error:
+        raise click.ClickException(str(error)) from None
+    except ValueError as error:
+        raise click.ClickException(str(error)) from None
+    except client.Refused as error:
+        raise click.ClickException(f"The server refused: {error.message}") from None
+    except client.Unreachable as error:
+        raise click.ClickException(f"{error}. What has arrived stays: go on with --resume") from None
+    except errors.DaemonError as error:
+        raise click.ClickException(error.message) from None
+    except OSError as error:
+        raise click.ClickException(f"{error.filename or file}: {error.strerror or error}") from None
+
+
+def _bar(quiet: bool) -> rich.progress.Progress:
+    return rich.progress.Progress(
+        rich.progress.TextColumn("{task.description}", markup=False),
+        rich.progress.BarColumn(),
+        rich.progress.DownloadColumn(binary_units=True),
+        rich.progress.TransferSpeedColumn(),
+        rich.progress.TimeRemainingColumn(),
+        console=rich.console.Console(file=sys.stderr),
+        disable=quiet,
+    )

@@ -1,0 +1,202 @@
+"""Files to images and images to files: in parallel, holes left out, and able to go on where they broke off.
+
+The bytes are copied as they are: a qcow2 file arrives as that very file. Of an upload the server knows what is durable; a download
+keeps a journal beside the file until it is whole.
+"""
+
+import functools
+import json
+import os
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from imaged import buffers, client, journal
+from imaged.backends.extents import merged
+from imaged.backends.file import File
+from imaged.ranges import Ranges
+from imaged.remote import Remote
+
+#: Bytes of one request: what is lost at most when it breaks off. Zeros travel as a word.
+PIECE = 32 << 20
+ZERO_PIECE = 1 << 30
+#: A resumed upload compares this many bytes at both ends of this many durable ranges: is it the same file?
+SAMPLE, SAMPLES = 64 << 10, 16
+
+Progress = Callable[[int], None]
+
+
+class CannotCopy(Exception):
+    """What is in the way, for the person who asked."""
+
+
+def upload(path: Path, remote: Remote, *, workers: int, resume: bool, progress: Progress) -> None:
+    """The file's bytes into the image, all of them durable. `progress` is told of bytes that are dealt with, from several threads.
+
+    Raises CannotCopy, OSError, Unreachable, Refused.
+    """
+    with File(os.open(path, os.O_RDONLY | os.O_CLOEXEC)) as file:
+        size = file.size()
+        durable = _durable(remote, file) if resume else Ranges()
+        progress(sum(end - start for start, end in durable.common(0, size)))
+        zeros = "zero" in remote.features
+        pieces = []
+        for start, end in durable.missing(0, size):
+            for extent in merged(file.extents("zero", start, end)):
+                zero = zeros and extent.about["zero"]
+                pieces += [(low, high, zero) for low, high in _cut(extent.start, extent.end, ZERO_PIECE if zero else PIECE)]
+
+        def send(start: int, end: int, zero: bool) -> None:
+            if zero:
+                change = {"op": "zero", "offset": start, "size": end - start, "flush": False}
+                remote.call("PATCH", body=json.dumps(change).encode())
+                progress(end - start)
+            else:
+                _put(remote, file, start, end, progress)
+
+        _in_parallel([functools.partial(send, *piece) for piece in pieces], min(workers, remote.max_writers))
+        # Each PUT was flushed, zeros were not.
+        if any(zero for _, _, zero in pieces) and "flush" in remote.features:
+            remote.call("PATCH", body=b'{"op": "flush"}')
+
+
+def download(remote: Remote, path: Path, *, workers: int, resume: bool, progress: Progress, total: Progress = lambda count: None) -> None:
+    """The image's bytes into a new file, which gets its name when it is whole and durable; until then it is `.part`.
+
+    `total` is told the image's size (bytes) as soon as it is known, `progress` of bytes that are dealt with.
+
+    Raises CannotCopy, OSError, Unreachable, Refused.
+    """
+    if path.exists():
+        raise CannotCopy(f"{path} exists: choose another name, or remove it first")
+    if "extents" in remote.features:
+        extents = remote.extents("zero")
+        size = sum(extent["length"] for extent in extents)
+        data = [(e["start"], e["start"] + e["length"]) for e in extents if not e.get("zero")]
+    else:
+        size = remote.size()
+        data = [(0, size)]
+    total(size)
+    part = Path(os.path.realpath(path.parent)) / f"{path.name}.part"
+    record = Path(f"{part}{journal.SUFFIX}")
+    _prepare(part, record, size, resume)
+    durability = journal.open_for(str(part), size)
+    durable = durability.durable
+    pieces = [piece for start, end in data for gap in durable.missing(start, end) for piece in _cut(*gap, PIECE)]
+    progress(size - sum(end - start for start, end in pieces))
+
+    with File(os.open(part, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)) as file:
+
+        def receive(start: int, end: int) -> None:
+            writing = durability.begin(start, end)
+            done = start
+            try:
+                for count in _get(remote, file, start, end):
+                    done += count
+                    progress(count)
+            finally:
+                durability.finish(writing, done)
+            durability.flush(file.flush)
+
+        _in_parallel([functools.partial(receive, *piece) for piece in pieces], min(workers, remote.max_readers))
+        file.flush()
+    # Not rename: that would replace what has got the name since.
+    os.link(part, path)
+    part.unlink()
+    record.unlink(missing_ok=True)
+
+
+def _put(remote: Remote, file: File, start: int, end: int, progress: Progress) -> None:
+    where = (("Content-Range", f"bytes {start}-{end - 1}/*"), ("Content-Length", str(end - start)))
+    with buffers.borrow() as buffer, remote.exchange("PUT", "", where) as connection:
+        while start < end:
+            count = file.readinto(buffer[: end - start], start)
+            if not count:
+                raise CannotCopy("The file became shorter while it was read")
+            connection.send(buffer[:count])
+            start += count
+            progress(count)
+        remote.answer(connection).read()
+
+
+def _get(remote: Remote, file: File, start: int, end: int) -> Iterator[int]:
+    """Writes the bytes as they come; yields how many."""
+    with buffers.borrow() as buffer, remote.exchange("GET", "", (("Range", f"bytes={start}-{end - 1}"),)) as connection:
+        response = remote.answer(connection)
+        if response.status != 206 or response.length != end - start:
+            raise client.Unreachable(remote.address, "it does not answer ranges")
+        while start < end:
+            count = response.readinto(buffer[: end - start])
+            file.write(buffer[:count], start)
+            start += count
+            yield count
+
+
+def _durable(remote: Remote, file: File) -> Ranges:
+    """What the server holds for good, after a look at whether it is of this file."""
+    try:
+        extents = remote.extents("durable")
+    except client.Refused as error:
+        if error.status in (400, 404):
+            raise CannotCopy("The server cannot tell what is durable: upload without --resume") from None
+        raise
+    durable = Ranges((e["start"], e["start"] + e["length"]) for e in extents if e.get("durable"))
+    ranges = list(durable)
+    for start, end in ranges[:: max(1, len(ranges) // SAMPLES)]:
+        for low, high in {(start, min(end, start + SAMPLE)), (max(start, end - SAMPLE), end)}:
+            with buffers.borrow() as buffer:
+                here = bytes(buffer[: file.readinto(buffer[: high - low], low)])
+            if remote.call("GET", headers=(("Range", f"bytes={low}-{high - 1}"),)) != here:
+                raise CannotCopy("The server holds bytes of another file: upload without --resume")
+    return durable
+
+
+def _prepare(part: Path, record: Path, size: int, resume: bool) -> None:
+    """The file that is to be filled, of its full size."""
+    if resume and part.exists():
+        if part.stat().st_size != size:
+            raise CannotCopy(f"{part} has {part.stat().st_size} bytes, and the image {size}: it is of another image, remove it first")
+        return
+    if part.exists() and not resume:
+        raise CannotCopy(f"{part} exists: go on with --resume, or remove it first")
+    record.unlink(missing_ok=True)
+    descriptor = os.open(part, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    try:
+        os.truncate(descriptor, size)
+    finally:
+        os.close(descriptor)
+
+
+def _cut(start: int, end: int, length: int) -> Iterator[tuple[int, int]]:
+    for low in range(start, end, length):
+        yield low, min(end, low + length)
+
+
+def _in_parallel(tasks: list[Callable[[], None]], workers: int) -> None:
+    """Runs them all, in order, `workers` at a time. Raises what the first that failed raised, when the others have ended."""
+    rest, lock = iter(tasks), threading.Lock()
+    failures: list[BaseException] = []
+
+    def work() -> None:
+        while not failures:
+            with lock:
+                task = next(rest, None)
+            if task is None:
+                return
+            try:
+                task()
+            except BaseException as error:
+                failures.append(error)
+
+    threads = [threading.Thread(target=work) for _ in range(min(workers, len(tasks)))]
+    for thread in threads:
+        thread.start()
+    try:
+        for thread in threads:
+            thread.join()
+    except BaseException as error:  # Ctrl-C: each ends with its piece
+        failures.append(error)
+        for thread in threads:
+            thread.join()
+    if failures:
+        raise failures[0]

@@ -1,0 +1,261 @@
+"""`imaged upload` and `imaged download`: whole files, holes, parallel, broken off and resumed."""
+
+import os
+import shutil
+
+import pytest
+from click.testing import CliRunner
+
+from imaged import client, copying, httpd, services
+from imaged.cli import main
+from imaged.handlers import images
+from imaged.httpd import tls
+from imaged.ranges import Ranges
+from imaged.remote import Remote
+
+MIB = 1 << 20
+SIZE = 6 * MIB + 123
+
+
+@pytest.fixture(scope="module")
+def servers(daemon, certificate):
+    """The daemon's images on http and https."""
+    app = services.images_app(daemon.context)
+    running = {
+        "http": httpd.Server(("127.0.0.1", 0), app, threads=12),
+        "https": httpd.Server(("127.0.0.1", 0), app, threads=12, tls=tls.server_context(*certificate)),
+    }
+    for server in running.values():
+        server.launch()
+    yield {scheme: f"{scheme}://127.0.0.1:{server.bind_addr[1]}" for scheme, server in running.items()}
+    for server in running.values():
+        server.stop()
+
+
+@pytest.fixture(autouse=True)
+def small_pieces(monkeypatch):
+    monkeypatch.setattr(copying, "PIECE", MIB)
+
+
+@pytest.fixture
+def source(tmp_path):
+    """Data, a hole, data at an odd end."""
+    path = tmp_path / "source"
+    path.write_bytes(os.urandom(2 * MIB + 100))
+    os.truncate(path, 5 * MIB)
+    with open(path, "ab") as file:
+        file.write(os.urandom(SIZE - 5 * MIB))
+    return path
+
+
+@pytest.fixture
+def where(daemon, image, servers):
+    """Makes a ticket; its URL."""
+    return lambda scheme="http", **terms: f"{servers[scheme]}/images/{daemon.ticket(image, **{'size': SIZE, 'sparse': True, **terms})}"
+
+
+def run(*words, status=0):
+    result = CliRunner().invoke(main, list(map(str, words)))
+    assert result.exit_code == status, result.output
+    assert "Traceback" not in result.output
+    return result.output
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+@pytest.mark.parametrize("workers", [1, 4])
+def test_there_and_back(source, where, image, certificate, tmp_path, scheme, workers):
+    url = where(scheme)
+    words = ["--workers", workers, *(["--cafile", certificate[0]] if scheme == "https" else [])]
+
+    run("upload", source, url, *words)
+    run("download", url, tmp_path / "back", *words)
+
+    assert image.read() == source.read_bytes() == (tmp_path / "back").read_bytes()
+    for path in (image.path, tmp_path / "back"):
+        assert path.stat().st_blocks * 512 < 5 * MIB
+    assert sorted(os.listdir(tmp_path)) == ["back", "source"]
+
+
+def test_an_upload_is_durable_when_it_ends(daemon, source, where):
+    url = where()
+
+    run("upload", source, url)
+
+    assert daemon.durable(url.rpartition("/")[2]) == [[0, SIZE]]
+
+
+def test_old_bytes_are_zeroed_where_the_file_has_holes(source, where, image):
+    image.path.write_bytes(b"x" * SIZE)
+
+    run("upload", source, where())
+
+    assert image.read() == source.read_bytes()
+
+
+@pytest.mark.parametrize("features", [(), ("extents",), ("flush", "zero")], ids=",".join)
+def test_servers_that_can_less_will_do(source, where, image, tmp_path, monkeypatch, features):
+    monkeypatch.setattr(images, "WRITE_FEATURES", frozenset(features))
+    url = where()
+
+    run("upload", source, url)
+    run("download", url, tmp_path / "back")
+
+    assert image.read() == source.read_bytes() == (tmp_path / "back").read_bytes()
+
+
+def test_an_empty_file_is_a_file(where, tmp_path):
+    (tmp_path / "empty").touch()
+    url = where(size=0)
+
+    run("upload", tmp_path / "empty", url)
+    run("download", url, tmp_path / "back")
+
+    assert (tmp_path / "back").read_bytes() == b""
+
+
+def test_on_the_same_host_the_unix_socket_is_taken(daemon, where, monkeypatch):
+    url = where()
+    real = images.Images.options
+
+    def telling(self, request, ticket_id):
+        monkeypatch.setattr(self, "_unix_socket", daemon.images_path)
+        return real(self, request, ticket_id)
+
+    monkeypatch.setattr(images.Images, "options", telling)
+
+    assert Remote(url).address == f"unix:{daemon.images_path}"
+
+
+def test_a_socket_that_leads_elsewhere_is_not_taken(where, monkeypatch, tmp_path):
+    url = where()
+    real = images.Images.options
+
+    def telling(self, request, ticket_id):
+        monkeypatch.setattr(self, "_unix_socket", tmp_path)
+        return real(self, request, ticket_id)
+
+    monkeypatch.setattr(images.Images, "options", telling)
+
+    assert Remote(url).address.startswith("http://127.0.0.1:")
+
+
+# Broken off, and resumed
+
+
+class Breaks(Exception):
+    pass
+
+
+def after(count):
+    """A progress that breaks the copy off."""
+
+    def progress(moved):
+        nonlocal count
+        count -= moved
+        if count < 0:
+            raise Breaks
+
+    return progress
+
+
+def test_a_resumed_upload_sends_only_what_is_missing(daemon, source, where, image):
+    url = where()
+    ticket = url.rpartition("/")[2]
+    with pytest.raises(Breaks):
+        copying.upload(source, Remote(url), workers=1, resume=False, progress=after(3 * MIB // 2))
+    had = Ranges(map(tuple, daemon.durable(ticket)))
+    assert MIB <= had.total < SIZE
+
+    moved = []
+    copying.upload(source, Remote(url), workers=2, resume=True, progress=moved.append)
+
+    assert sum(moved) == SIZE
+    assert had.total <= moved[0] < SIZE
+    assert image.read() == source.read_bytes()
+    assert daemon.durable(ticket) == [[0, SIZE]]
+
+
+def test_an_upload_is_not_resumed_with_another_file(source, where, image):
+    url = where()
+    run("upload", source, url)
+    with open(source, "r+b") as file:
+        file.write(b"another beginning")
+
+    assert "another file" in run("upload", source, url, "--resume", status=1)
+
+
+def test_a_resumed_download_asks_only_for_what_is_missing(daemon, source, where, image, tmp_path):
+    shutil.copy(source, image.path)
+    url = where()
+    with pytest.raises(Breaks):
+        copying.download(Remote(url), tmp_path / "back", workers=1, resume=False, progress=after(SIZE // 2))
+    assert not (tmp_path / "back").exists()
+    before = os.stat(tmp_path / "back.part").st_ino
+
+    assert "--resume" in run("download", url, tmp_path / "back", status=1)
+    run("download", url, tmp_path / "back", "--resume")
+
+    assert (tmp_path / "back").read_bytes() == source.read_bytes()
+    assert os.stat(tmp_path / "back").st_ino == before
+    assert sorted(os.listdir(tmp_path)) == ["back", "source"]
+
+
+def test_a_download_is_not_resumed_into_a_file_of_another_size(source, where, image, tmp_path):
+    shutil.copy(source, image.path)
+    (tmp_path / "back.part").write_bytes(b"abc")
+
+    assert "of another image" in run("download", where(), tmp_path / "back", "--resume", status=1)
+
+
+# What is in the way
+
+
+def test_a_file_that_exists_is_never_replaced(source, where, tmp_path):
+    assert "exists" in run("download", where(), source, status=1)
+    assert source.stat().st_size == SIZE
+
+
+def test_a_file_that_is_not_there_is_named(where, tmp_path):
+    assert "nothing: No such file" in run("upload", tmp_path / "nothing", where(), status=1)
+
+
+@pytest.mark.parametrize("url", ["", "id", "ftp://host/images/id", "https://host", "unix:/run/x", "http://[x/images/id"])
+def test_what_is_no_url_of_an_image_is_named(source, url):
+    assert "Error" in run("upload", source, url, status=1)
+
+
+def test_a_server_that_is_not_there_is_named(source):
+    assert "http://127.0.0.1:1 does not answer" in run("upload", source, "http://127.0.0.1:1/images/id", status=1)
+
+
+def test_a_certificate_that_nobody_signed_is_refused(source, where, image):
+    assert "CERTIFICATE_VERIFY_FAILED" in run("upload", source, where("https"), status=1)
+    assert image.read() == b""
+
+
+def test_an_authority_that_is_no_certificate_is_named(source, where):
+    assert "cannot be read as PEM" in run("upload", source, where("https"), "--cafile", source, status=1)
+
+
+def test_a_ticket_that_only_reads_takes_no_upload(source, where, image):
+    assert "forbids write" in run("upload", source, where(ops=["read"]), status=1)
+
+
+def test_an_image_that_is_too_small_says_so(source, where):
+    assert "the image has 1000 bytes" in run("upload", source, where(size=1000), status=1)
+
+
+def test_a_server_that_goes_away_says_how_to_go_on(source, where, monkeypatch):
+    url, real = where(), client.Connection.send
+
+    def breaking(self, data):
+        self.interrupt()
+        real(self, data)
+
+    monkeypatch.setattr(client.Connection, "send", breaking)
+
+    assert "go on with --resume" in run("upload", source, url, status=1)
+
+
+def test_the_daemons_options_do_not_go_with_a_copy(source, where):
+    assert "do not go with upload" in run("--root", "/", "upload", source, where(), status=2)
