@@ -1,0 +1,93 @@
+"""Eight readers and eight writers on one file: whatever the ranges, as long as they are disjoint, each byte is what was written to it."""
+
+import contextlib
+import itertools
+import random
+import threading
+
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+from tests.imaged.conftest import ask
+
+SIZE = 1 << 20
+CREWS = 8
+
+
+@pytest.fixture(params=["plain", "sparse"])
+def ticket(request, daemon, image):
+    image.path.write_bytes(bytes(SIZE))
+    return daemon.ticket(image, size=SIZE, ops=["read", "write"], sparse=request.param == "sparse")
+
+
+def pieces(seed: int, aligned: bool) -> list[tuple[int, int]]:
+    """The image cut at random places: about a hundred ranges, disjoint, of one byte to many."""
+    step = 4096 if aligned else 1
+    cuts = random.Random(seed).sample(range(1, SIZE // step), 100)
+    return list(itertools.pairwise([0, *(cut * step for cut in sorted(cuts)), SIZE]))
+
+
+def act(daemon, ticket, connection, rng, model, start, end):
+    """A write, or a zero, of the range; half of them are read back at once. Nobody else touches it."""
+    if rng.random() < 0.7:
+        model[start:end] = rng.randbytes(end - start)
+        query = rng.choice(["", "?flush=n"])
+        answer = ask(
+            connection, "PUT", f"/images/{ticket}{query}", {"Content-Range": f"bytes {start}-{end - 1}/*"}, bytes(model[start:end])
+        )
+    else:
+        model[start:end] = bytes(end - start)
+        answer = ask(connection, "PATCH", f"/images/{ticket}", None, b'{"op": "zero", "offset": %d, "size": %d}' % (start, end - start))
+    assert answer.status == 200, answer.text
+    if rng.random() < 0.5:
+        check(connection, ticket, model, start, end)
+
+
+def check(connection, ticket, model, start, end):
+    answer = ask(connection, "GET", f"/images/{ticket}", {"Range": f"bytes={start}-{end - 1}"})
+    assert answer.body == model[start:end], (start, end)
+
+
+@settings(
+    max_examples=12,
+    deadline=None,
+    phases=[Phase.explicit, Phase.generate],
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(seed=st.integers(0, 1 << 32), aligned=st.booleans())
+def test_parallel_writes_zeros_and_reads_agree_with_a_model(daemon, image, ticket, seed, aligned):
+    model = bytearray(image.read())
+    ranges = pieces(seed, aligned)
+    random.Random(seed).shuffle(ranges)
+    # Half of the ranges are written, by eight; the others keep their bytes, and eight read them meanwhile.
+    written, kept = ranges[::2], ranges[1::2]
+    failures: list[BaseException] = []
+
+    def crew(number, work, ranges):
+        try:
+            rng = random.Random(seed + number)
+            with contextlib.closing(daemon.connect()) as connection:
+                for start, end in ranges:
+                    work(connection, rng, start, end)
+        except BaseException as error:
+            failures.append(error)
+
+    def write(connection, rng, start, end):
+        act(daemon, ticket, connection, rng, model, start, end)
+
+    def read(connection, rng, start, end):
+        check(connection, ticket, model, start, end)
+
+    threads = [threading.Thread(target=crew, args=(n, write, written[n::CREWS])) for n in range(CREWS)]
+    threads += [threading.Thread(target=crew, args=(n, read, kept[n::CREWS] * 2)) for n in range(CREWS)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert failures == []
+    assert image.read() == model
+    assert daemon.patch(ticket, {"op": "flush"}).status == 200
+    durable = daemon.durable(ticket)
+    assert all(any(low <= start and end <= high for low, high in durable) for start, end in written)
