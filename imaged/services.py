@@ -22,6 +22,8 @@ log = logging.getLogger(__name__)
 
 METHODS = ("GET", "PUT", "PATCH", "POST", "DELETE", "OPTIONS", "HEAD")
 CORS_MAX_AGE = "86400"
+#: What pages of other origins may read of an answer, beyond what every page may.
+EXPOSED = "Accept-Ranges, Content-Disposition, Content-Range, Error-Code"
 
 
 class Context:
@@ -120,6 +122,8 @@ def _allow_origin(handler: object, request: webob.Request, response: webob.Respo
         "Access-Control-Request-Headers": ("Access-Control-Allow-Headers", "*"),
         "Access-Control-Request-Method": ("Access-Control-Allow-Methods", "OPTIONS,GET,PUT" if request.method == "OPTIONS" else "*"),
     }
+    if "Origin" in request.headers:
+        response.headers["Access-Control-Expose-Headers"] = EXPOSED
     answers = [answer for question, answer in asked.items() if question in request.headers]
     if answers:
         response.headers.update([*answers, ("Access-Control-Max-Age", CORS_MAX_AGE)])

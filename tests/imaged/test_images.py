@@ -58,6 +58,7 @@ def test_an_error_carries_the_origin_too(daemon):
 
     assert answer.status == 403
     assert answer.headers["Access-Control-Allow-Origin"] == "*"
+    assert "Error-Code" in answer.headers["Access-Control-Expose-Headers"].split(", ")
 
 
 def test_options_count_as_activity(daemon, image):

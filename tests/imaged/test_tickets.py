@@ -89,7 +89,7 @@ def test_a_size_beyond_64_bits_signed_is_fine(daemon, image):
     assert put(daemon, image, size=1 << 64).status == 200
 
 
-@pytest.mark.parametrize("body", [b"", b"{", b"[]", b"null", b"3", b'"a"'])
+@pytest.mark.parametrize("body", [b"", b"{", b"[]", b"null", b"3", b'"a"', b"[" * 60_000, b'{"a":' * 12_000, b"\0", b"\xff"])
 def test_a_ticket_that_is_no_json_object_is_400(daemon, body):
     assert daemon.command("PUT", "/tickets/id", body).status == 400
 
@@ -167,6 +167,17 @@ def test_a_pipe_or_a_directory_is_refused_at_once(daemon, image):
         answer = put(daemon, image, url=f"file://{path}")
         assert (answer.status, answer.code) == (403, "forbidden-path")
     pipe.unlink()
+
+
+@pytest.mark.parametrize("device", ["/dev/null", "/dev/zero", "/dev/random", "/dev/tty"])
+def test_a_device_where_a_file_should_be_is_refused(daemon, image, device):
+    link = daemon.root / "to-a-device"
+    link.symlink_to(device)
+
+    for path in (device, link):
+        answer = put(daemon, image, url=f"file://{path}")
+        assert (answer.status, answer.code) == (403, "forbidden-path")
+    link.unlink()
 
 
 def test_a_file_that_does_not_exist_is_a_clear_error_and_is_not_made(daemon, image):
