@@ -11,9 +11,10 @@ import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from imaged import buffers, client, journal
+from imaged import client, journal
 from imaged.backends.extents import merged
 from imaged.backends.file import File
+from imaged.httpd import buffers
 from imaged.ranges import Ranges
 from imaged.remote import Remote
 

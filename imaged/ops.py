@@ -9,8 +9,9 @@ import hmac
 from collections.abc import Callable, Generator, Iterator
 from typing import Any
 
-from imaged import buffers, errors, httpd
+from imaged import errors, httpd
 from imaged.backends.extents import merged
+from imaged.httpd import buffers
 from imaged.journal import Durability
 
 #: Bytes zeroed between two looks at `canceled`.

@@ -13,8 +13,9 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 
 from appliance import errors
-from appliance.transfer import buffers, hosts, sessions
+from appliance.transfer import hosts, sessions
 from imaged import client, httpd
+from imaged.httpd import buffers
 
 log = logging.getLogger(__name__)
 
@@ -57,7 +58,6 @@ class Relay:
     def __init__(self, known: hosts.Hosts, live: sessions.Sessions):
         self._hosts = known
         self._sessions = live
-        self._buffers = buffers.Buffers()
 
     def send(self, session: sessions.Session, method: str, target: str, headers: Headers, body: httpd.Body) -> Answer:
         """One request with the client's body (its length may be 0), and the host's answer to it.
@@ -88,7 +88,7 @@ class Relay:
 
         `interrupt` ends the client's connection. Raises as `send`; a host that fails in the middle of its answer is errors.HostDown too.
         """
-        with self._explained(session), session.holding(interrupt), self._connection(session) as connection, self._buffers.take() as buffer:
+        with self._explained(session), session.holding(interrupt), self._connection(session) as connection, buffers.borrow() as buffer:
             connection.start("GET", session.url, list(headers))
             yield connection.response(), buffer
 
@@ -145,7 +145,7 @@ class Relay:
     def _pass(self, session: sessions.Session, body: httpd.Body, host: socket.socket) -> None:
         left = body.length
         piece = FIRST_PIECE
-        with self._buffers.take() as buffer:
+        with buffers.borrow() as buffer:
             while left:
                 started = time.monotonic()
                 count = body.readinto(buffer[: min(piece, left)])

@@ -14,9 +14,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from imaged import buffers, errors
+from imaged import errors
 from imaged.backends import policy
 from imaged.backends.file import File, path_of, storage
+from imaged.httpd import buffers
 
 #: Bytes: a page, and at least the block of every device there is.
 BLOCK = 4096

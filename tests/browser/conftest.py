@@ -136,7 +136,7 @@ def page(login, tab):
 
 @pytest.fixture
 def disk(tmp_path):
-    """24 MiB that no other test has: a little data, zeros, much data. The first two are durable long before the rest has travelled."""
+    """64 MiB that no other test has: a little data, zeros, much data. The first two are durable long before the rest has travelled."""
     path = tmp_path / f"{secrets.token_hex(4)}.raw"
-    path.write_bytes(secrets.token_bytes(256 << 10) + bytes((4 << 20) - (256 << 10)) + secrets.token_bytes(20 << 20))
+    path.write_bytes(secrets.token_bytes(256 << 10) + bytes((4 << 20) - (256 << 10)) + secrets.token_bytes(60 << 20))
     return path

@@ -90,7 +90,7 @@ def test_a_file_of_another_size_is_refused_with_both_sizes(page, interrupted, tm
     resume_with(page, interrupted, other)
 
     page.wait_for_text("12.0 MiB", "dialog[open] [data-test=error]")
-    page.wait_for_text("24.0 MiB", "dialog[open] [data-test=error]")
+    page.wait_for_text("64.0 MiB", "dialog[open] [data-test=error]")
 
 
 def test_a_restarted_appliance_is_uploaded_to_without_a_click(open_browser, own_product, disk):

@@ -2,7 +2,7 @@
 
 import contextlib
 
-from imaged import buffers
+from imaged.httpd import buffers
 
 
 def test_a_crowd_gets_small_buffers():

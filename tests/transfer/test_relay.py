@@ -9,7 +9,6 @@ import psutil
 import pytest
 
 from appliance import certificates
-from appliance.transfer import buffers
 from imaged import client as imaged_client
 from imaged.httpd import tls
 from tests.transfer import room as rooms
@@ -255,18 +254,6 @@ def test_connections_to_the_host_are_used_again(tmp_path):
             assert client.request("PUT", client.url).status == 200
 
     assert len(connections) == 1
-
-
-def test_few_buffers_are_big():
-    pool = buffers.Buffers()
-    taken = [pool.take() for _ in range(buffers.MAX_BIG + 1)]
-    sizes = [len(each.__enter__()) for each in taken]
-
-    assert sizes == [buffers.BIG] * buffers.MAX_BIG + [buffers.SMALL]
-    for each in taken:
-        each.__exit__(None, None, None)
-    with pool.take() as buffer:
-        assert len(buffer) == buffers.BIG
 
 
 def test_bytes_travel_over_tls(daemon, disk, tmp_path):
