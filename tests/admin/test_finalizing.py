@@ -77,4 +77,5 @@ def test_a_crash_between_the_end_of_the_ticket_and_the_move_is_mended(house):
     house.admin.monitor.tick()
 
     house.transfers.finalize(house.root, transfer.id)
-    house.settle(transfer, "finished_success")
+
+    assert house.settle(transfer, "finished_success", "finished_failure").phase == "finished_success"
