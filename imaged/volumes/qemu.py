@@ -98,7 +98,7 @@ def _finish(process: subprocess.Popen, canceled: Callable[[], bool]) -> tuple[by
         while True:
             try:
                 process.wait(timeout=0.2)
-                return bytes(kept[0]), bytes(kept[1])
+                break
             except subprocess.TimeoutExpired:
                 if canceled() or time.monotonic() > deadline:
                     raise errors.Rejected("check-failed", f"qemu-img was stopped: it needed more than {WALL_SECONDS:.0f} s") from None
@@ -107,6 +107,8 @@ def _finish(process: subprocess.Popen, canceled: Callable[[], bool]) -> tuple[by
         process.wait()
         for reader in readers:
             reader.join()
+    # Only now: the process may have ended before its last words were read.
+    return bytes(kept[0]), bytes(kept[1])
 
 
 def _drain(stream: IO[bytes], kept: bytearray) -> None:
