@@ -1,4 +1,4 @@
-"""`python -m bench [--short]`: measures, prints, and writes docs/performance.md (unless short)."""
+"""`python -m bench [--short] [--rows plain,tls]`: measures, prints, and writes docs/performance.md (unless short or not all rows)."""
 
 import argparse
 import base64
@@ -16,11 +16,19 @@ MIB = 1 << 20
 
 COUNTS = (1, 8, 32)
 
+#: Row → TLS, with a digest.
+UPLOADS = {"plain": (False, False), "digest": (False, True), "tls": (True, False), "tls-digest": (True, True)}
+ROWS = (*UPLOADS, "memory")
+
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="bench", description=__doc__)
     parser.add_argument("--short", action="store_true", help="smaller and fewer: a look, nothing to write down")
-    short = parser.parse_args().short
+    parser.add_argument("--rows", default=",".join(ROWS), help=f"only these, nothing to write down either: {','.join(ROWS)}")
+    options = parser.parse_args()
+    short, rows = options.short, options.rows.split(",")
+    if unknown := set(rows) - set(ROWS):
+        parser.error(f"no such rows: {', '.join(sorted(unknown))}; there are {', '.join(ROWS)}")
     memory = pathlib.Path("/dev/shm")
     where = memory if memory.is_dir() and os.access(memory, os.W_OK) else None
     with tempfile.TemporaryDirectory(prefix="bench-", dir=where) as name:
@@ -28,12 +36,12 @@ def main() -> None:
         text = "\n".join(
             [
                 introduction(in_memory=where is not None),
-                *speed(directory, size=(128 if short else 1024) * MIB, rounds=3 if short else 7),
+                *speed(directory, rows, size=(128 if short else 1024) * MIB, rounds=3 if short else 7),
                 "",
-                *memory_table(directory, sizes=(8 * MIB, 32 * MIB) if short else (32 * MIB, 256 * MIB)),
+                *(memory_table(directory, sizes=(8 * MIB, 32 * MIB) if short else (32 * MIB, 256 * MIB)) if "memory" in rows else ()),
             ]
         )
-    if not short:
+    if not short and set(rows) == set(ROWS):
         DOCUMENT.write_text(text + "\n")
         print(f"Written into docs/{DOCUMENT.name}")
 
@@ -54,7 +62,7 @@ median of each pair's ratio. With TLS both show the same certificate. *Digest*: 
 before it answers; nginx has no such thing. CPU is the servers' alone."""
 
 
-def speed(directory: pathlib.Path, size: int, rounds: int) -> list[str]:
+def speed(directory: pathlib.Path, rows: list[str], size: int, rounds: int) -> list[str]:
     source = directory / "source"
     digest = image(source, size)
     lines = [
@@ -64,8 +72,12 @@ def speed(directory: pathlib.Path, size: int, rounds: int) -> list[str]:
     ]
     print("\n".join(lines))
     for tls in (False, True):
+        chosen = [with_digest for name, (over_tls, with_digest) in UPLOADS.items() if name in rows and over_tls == tls]
+        if not chosen:
+            continue
         with contenders.both(directory / f"speed-{tls}", tls=tls) as (ours, theirs):
-            for name, headers in (("", {}), (", digest", {"Content-Digest": digest})):
+            for with_digest in chosen:
+                name, headers = (", digest", {"Content-Digest": digest}) if with_digest else ("", {})
                 mine, other, ratio = measure.pairs(ours, theirs, source, rounds, headers)
                 lines.append(
                     f"| {'TLS' if tls else 'plain'}{name} | {units.size(size)} | {mine.speed:.0f} | {other.speed:.0f} | {ratio:.2f} "
