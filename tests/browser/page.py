@@ -55,7 +55,7 @@ class Page:
     def all(self, selector: str) -> list[WebElement]:
         return self.driver.find_elements(By.CSS_SELECTOR, selector)
 
-    def see(self, selector: str, timeout: float = 20) -> WebElement:
+    def see(self, selector: str, timeout: float = 40) -> WebElement:
         """The first visible element, once there is one."""
 
         def visible():
@@ -73,7 +73,7 @@ class Page:
         except GONE:
             return False
 
-    def part(self, name: str, timeout: float = 20) -> WebElement:
+    def part(self, name: str, timeout: float = 40) -> WebElement:
         return self.see(f'[data-test="{name}"]', timeout)
 
     def text(self, selector: str = "body") -> str:
@@ -83,7 +83,7 @@ class Page:
         except GONE:
             return ""
 
-    def wait_for_text(self, words: str, selector: str = "body", timeout: float = 20) -> None:
+    def wait_for_text(self, words: str, selector: str = "body", timeout: float = 40) -> None:
         wait_for(lambda: words.lower() in self.text(selector).lower(), f"{words!r} in {selector}", timeout)
 
     def click(self, name: str, within: str = "") -> None:
@@ -148,11 +148,11 @@ class Page:
     def wait_for_closed_dialog(self) -> None:
         wait_for(lambda: not self.all("dialog[open]"), "the dialog to close")
 
-    def row(self, transfer: str, phase: str = "", timeout: float = 20) -> WebElement:
+    def row(self, transfer: str, phase: str = "", timeout: float = 40) -> WebElement:
         """The row of a transfer, once it shows that phase if one is given."""
         return self.see(row(transfer) + (f'[data-phase="{phase}"]' if phase else ""), timeout)
 
-    def transfer_named(self, name: str, timeout: float = 20) -> str:
+    def transfer_named(self, name: str, timeout: float = 40) -> str:
         """The id of the newest transfer of this name, as the server knows it."""
 
         def found():

@@ -53,6 +53,32 @@ def test_a_disk_of_zeros_does_not_travel(page, tmp_path):
     assert stored(page.product, transfer) == bytes(64 << 20)
 
 
+# What the page asks about one transfer is answered by the server at once, and reaches the page much later.
+SLOW_ANSWERS = """
+const real = window.fetch;
+window.late = 0;
+window.fetch = async (path, options) => {
+  const answer = await real(path, options);
+  if (options.method === "GET" && /transfers.[0-9a-f-]+$/.test(path)) {
+    await new Promise((done) => setTimeout(done, 2000));
+    window.late += 1;
+  }
+  return answer;
+};
+"""
+
+
+def test_an_overtaken_answer_does_not_undo_a_pause(page, disk):
+    transfer = page.half_upload(disk)
+    page.driver.execute_script(SLOW_ANSWERS)
+    page.click("pause", row(transfer))
+    page.wait_for_phase(transfer, "paused_user")
+    wait_for(lambda: page.driver.execute_script("return window.late"), "the late answer")
+
+    page.row(transfer, "paused_user")
+    assert page.part("resume").is_enabled()
+
+
 def test_pause_and_resume_in_the_same_page(page, disk):
     transfer = page.half_upload(disk)
     page.click("pause", row(transfer))

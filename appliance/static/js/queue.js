@@ -71,6 +71,8 @@ export class Upload {
     this.end = "";
     /** @type {{title?: string, detail?: string, hint?: string, id?: string} | null} */
     this.problem = null;
+    /** The pause that is being asked for. @type {Promise<Transfer> | null} */
+    this.pausing = null;
   }
 
   get name() {
@@ -139,7 +141,8 @@ export class Upload {
   async send() {
     const transfer = /** @type {Transfer} */ (this.transfer);
     this.sender ??= new Sender(transfer, this.file, world, () => {
-      if (this.sender) this.transfer = this.sender.transfer;
+      // Once it was told to pause, the sender knows less than the answer to that.
+      if (this.sender && !this.pausing) this.transfer = this.sender.transfer;
       this.changed();
     });
     this.stage = "sending";
@@ -217,6 +220,8 @@ export class Upload {
       // Keep what has arrived, and let nobody wait for bytes that do not come.
       if (transfer) await api.post(`/transfers/${transfer.id}/pause`).catch(() => null);
     }
+    // Asked before the pause is answered, the server may still call it transferring.
+    await this.pausing?.catch(() => null);
     if (transfer) this.transfer = await api.get(`/transfers/${transfer.id}`).catch(() => this.transfer);
   }
 
@@ -236,7 +241,8 @@ export class Upload {
     this.changed();
     const { id } = this.transfer;
     this.sender?.stop(new Stop("paused"));
-    this.transfer = await api.post(`/transfers/${id}/pause`);
+    this.pausing = api.post(`/transfers/${id}/pause`);
+    this.transfer = await this.pausing;
     this.changed();
   }
 }

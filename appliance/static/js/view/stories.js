@@ -55,7 +55,8 @@ export function sections(me, concerns = () => true, concernsDomain = () => true)
       if (upload.transfer ? !concerns(upload.transfer) : !concernsDomain(upload.wish?.domain ?? "")) continue;
       const listed = upload.transfer && known.find(({ id }) => id === upload.transfer?.id);
       // While it is ours, what we know is newer than the list; afterwards somebody else may have gone on with it.
-      const transfer = upload.stage === "ended" && listed && Date.parse(listed.updated_at) >= Date.parse(upload.transfer?.updated_at ?? "") ? listed : upload.transfer;
+      if (upload.stage === "ended" && listed && Date.parse(listed.updated_at) >= Date.parse(upload.transfer?.updated_at ?? "")) upload.transfer = listed;
+      const { transfer } = upload;
       if (transfer) seen.add(transfer.id);
       const { phase } = upload;
       if (isOver(phase)) {
