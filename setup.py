@@ -25,6 +25,7 @@ setup(
         "cryptography>=44",
         "Jinja2>=3.1",
         "oslo.utils[image-inspection]>=10.1",
+        "prometheus-client>=0.21",
         "pydantic>=2.7",
         "PyJWT>=2.8",
         "rich>=13",

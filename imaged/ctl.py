@@ -21,6 +21,15 @@ class Control(client.Control):
     def remove_all(self) -> None:
         self._call("DELETE", "/tickets/")
 
+    def metrics(self) -> str:
+        with self._connections.connection() as connection:
+            connection.start("GET", "/metrics", [])
+            response = connection.response()
+            text = response.read()
+        if response.status >= 400:
+            raise client.refused(response, text)
+        return text.decode()
+
 
 class Commands(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
@@ -139,3 +148,10 @@ def remove(control: Control, ticket: str | None, everything: bool) -> None:
         control.delete_ticket(ticket)
     else:
         control.remove_all()
+
+
+@main.command()
+@click.pass_obj
+def metrics(control: Control) -> None:
+    """What the daemon counts, as Prometheus reads it: bytes by the road that they took, tickets, memory."""
+    click.echo(control.metrics(), nl=False)

@@ -11,8 +11,11 @@ from typing import Any
 
 from imaged import errors, httpd
 from imaged.backends.extents import merged
-from imaged.httpd import buffers
+from imaged.httpd import buffers, traffic
 from imaged.journal import Durability
+
+#: What has been read and written here since the start, by the road that it took.
+TRAFFIC = traffic.Traffic("imaged")
 
 #: Bytes zeroed between two looks at `canceled`.
 ZERO_STEP = 128 << 20
@@ -26,6 +29,8 @@ class Operation:
         self.offset = offset
         self.done = 0
         self.canceled = False
+        #: The road that the bytes take (httpd.traffic); None where none move, or not yet.
+        self.path: str | None = None
 
     @property
     def progress(self) -> tuple[int, int]:
@@ -40,6 +45,11 @@ class Operation:
     def _check(self) -> None:
         if self.canceled:
             raise errors.Canceled()
+
+    def _begin(self, path: str) -> Callable[[int], None]:
+        """The bytes go by `path` from here on; returns what counts them."""
+        self.path = path
+        return TRAFFIC.begin(type(self).__name__.lower(), path)
 
 
 class Write(Operation):
@@ -83,13 +93,16 @@ class Write(Operation):
             self._pass()
 
     def _splice(self) -> None:
+        moved = self._begin(traffic.SPLICE)
         with httpd.Pipe() as pipe:
             while count := self._body.splice(pipe):
                 self._check()
                 self._backend.splice(pipe, count, self.offset + self.done)
                 self.done += count
+                moved(count)
 
     def _pass(self) -> None:
+        moved = self._begin(self._body.path)
         with buffers.borrow() as buffer:
             while count := self._body.readinto(buffer):
                 self._check()
@@ -97,6 +110,7 @@ class Write(Operation):
                 if self._digest:
                     self._digest[0].update(buffer[:count])
                 self.done += count
+                moved(count)
 
     def _verify(self) -> None:
         if self._digest and not hmac.compare_digest(self._digest[0].digest(), self._digest[1]):
@@ -107,16 +121,18 @@ class Write(Operation):
 class Read(Operation):
     """The image's bytes from `offset` on, as an iterable of buffers; each is valid until the next is asked for."""
 
-    def __init__(self, backend: Any, offset: int, count: int, interrupt: Callable[[], None]):
+    def __init__(self, backend: Any, offset: int, count: int, body: httpd.Body):
+        """`body` is that of the request, which has none: it leads to the connection."""
         super().__init__(backend, offset)
         self._count = count
-        self._interrupt = interrupt
+        self._body = body
 
     def cancel(self) -> None:
         super().cancel()
-        self._interrupt()
+        self._body.break_off()
 
     def __iter__(self) -> Generator[memoryview, None, None]:
+        moved = self._begin(self._body.path)
         with buffers.borrow() as buffer:
             while self.done < self._count:
                 self._check()
@@ -125,6 +141,7 @@ class Read(Operation):
                     raise errors.Internal("The image became shorter while it was read")
                 yield buffer[:count]
                 self.done += count
+                moved(count)
 
 
 class Checksum(Operation):

@@ -12,7 +12,7 @@ import webob
 
 from imaged import errors, handlers
 from imaged.backends.policy import Policy
-from imaged.handlers import checksum, domains, extents, images, info, jobs, tickets, volumes
+from imaged.handlers import checksum, domains, extents, images, info, jobs, metrics, tickets, volumes
 from imaged.tickets import Tickets
 from imaged.volumes.domains import Domains
 from imaged.volumes.jobs import Jobs
@@ -64,7 +64,7 @@ def images_app(context: Context) -> "App":
 
 def control_app(context: Context) -> "App":
     """The control service: whoever reaches it is the administrator."""
-    rooms = (tickets, domains, volumes, jobs, info)
+    rooms = (tickets, domains, volumes, jobs, info, metrics)
     return App([route for room in rooms for route in room.routes(context)], handlers.json_error)
 
 

@@ -83,6 +83,7 @@ class Ticket:
         self._changed = threading.Condition()
         self._operations: list[Operation] = []
         self._transferred = Ranges()
+        self._path: str | None = None
         self.terms, self.place, self.durability = terms, place, journal.Durability()
         self.renew(terms, place)
 
@@ -151,6 +152,7 @@ class Ticket:
             if operation in self._operations:
                 self._operations.remove(operation)
                 self._transferred.add(*operation.progress)
+                self._path = operation.path or self._path
                 self._touch()
                 self._changed.notify_all()
 
@@ -172,13 +174,22 @@ class Ticket:
         if not self.may(op):
             raise errors.ForbiddenOp(f"Transfer={self.terms.transfer_id} forbids {op}")
 
+    @property
+    def running_operations(self) -> int:
+        return len(self._operations)
+
     def status(self) -> dict[str, Any]:
-        """What the control service tells: the terms, the clocks (`expires` is monotonic, not wall time), and what has arrived, in bytes."""
+        """What the control service tells: the terms, the clocks (`expires` is monotonic, not wall time), and what has arrived, in bytes.
+
+        `path` is the road that bytes took last (httpd.traffic); null before there were any.
+        """
         terms = self.terms
         with self._changed:
             transferred = self._transferred.copy()
+            path = self._path
             for operation in self._operations:
                 transferred.add(*operation.progress)
+                path = operation.path or path
             status: dict[str, Any] = {
                 "active": bool(self._operations),
                 "canceled": self.canceled,
@@ -186,6 +197,7 @@ class Ticket:
                 "expires": int(self.expires),
                 "idle_time": 0 if self._operations else int(self._clock() - self._accessed),
                 "transferred": transferred.total,
+                "path": path,
             }
         status |= vars(terms) | {"ops": list(terms.ops), "durable": self.durability.durable.as_lists()}
         if terms.filename is None:

@@ -15,11 +15,14 @@ from collections.abc import Callable, Iterator, Sequence
 from appliance import errors
 from appliance.transfer import hosts, sessions
 from imaged import client, httpd
-from imaged.httpd import buffers
+from imaged.httpd import buffers, traffic
 
 log = logging.getLogger(__name__)
 
 Headers = Sequence[tuple[str, str]]
+
+#: What has gone through here since the start, by the road that it took.
+TRAFFIC = traffic.Traffic("appliance")
 
 # A host's answer to an upload is a line of text, to OPTIONS a small JSON object.
 MAX_ANSWER = 64 << 10
@@ -132,6 +135,7 @@ class Relay:
             self._pass(session, body, host)
 
     def _splice(self, session: sessions.Session, body: httpd.Body, host: socket.socket) -> None:
+        moved = TRAFFIC.begin("write", traffic.SPLICE)
         with httpd.Pipe() as pipe:
             while count := body.splice(pipe):
                 session.touch()
@@ -141,9 +145,11 @@ class Relay:
                     pipe.into_socket(host, count)
                 except OSError as error:
                     raise HostSide from error
+                moved(count)
 
     def _pass(self, session: sessions.Session, body: httpd.Body, host: socket.socket) -> None:
         left = body.length
+        moved = TRAFFIC.begin("write", traffic.TLS if isinstance(host, ssl.SSLSocket) else body.path)
         piece = FIRST_PIECE
         with buffers.borrow() as buffer:
             while left:
@@ -158,6 +164,7 @@ class Relay:
                 except OSError as error:
                     raise HostSide from error
                 left -= count
+                moved(count)
                 if took < FAST:
                     piece = min(piece * 2, len(buffer))
                 elif took > SLOW:

@@ -60,7 +60,7 @@ class Images:
         backend = ticket.place.open(write=False)
         try:
             start, end = _extent(wanted, ticket.terms.size, backend.size())
-            operation = ops.Read(backend, start, end - start, httpd.Body(request.environ).break_off)
+            operation = ops.Read(backend, start, end - start, httpd.Body(request.environ))
             ticket.start(operation)
         except BaseException:
             backend.close()

@@ -8,7 +8,7 @@ import socket
 import ssl
 import struct
 
-from imaged.httpd import pipe
+from imaged.httpd import pipe, traffic
 
 
 class ShortBody(Exception):
@@ -62,6 +62,11 @@ class Body:
     def spliceable(self) -> bool:
         """Whether its bytes can go by a pipe, and are enough for that."""
         return not isinstance(self._sock, ssl.SSLSocket) and self._input.remaining >= pipe.WORTHWHILE
+
+    @property
+    def path(self) -> str:
+        """The road of bytes that are not spliced, as `traffic` names it."""
+        return traffic.path_of(self._sock)
 
     def splice(self, into: pipe.Pipe) -> int:
         """Moves what has come into the empty pipe, at most its size; 0 at the announced end. For a body that is `spliceable`.

@@ -105,3 +105,7 @@ def test_a_daemon_that_is_not_there_is_a_sentence(tmp_path):
 
     assert result.exit_code == 1
     assert "Is imaged running" in result.output
+
+
+def test_metrics_are_printed_as_they_come(ctl):
+    assert "\nimaged_tickets " in ctl("metrics")

@@ -38,6 +38,7 @@ def test_a_tickets_status_tells_its_terms_and_what_has_arrived(daemon, image):
         "transfer_id": "transfer",
         "filename": "a.iso",
         "transferred": 3,
+        "path": "buffer",
         "durable": [[5, 8]],
     }
 

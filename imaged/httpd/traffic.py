@@ -1,0 +1,52 @@
+"""How many bytes went which road: both programs count in the same words, for Prometheus.
+
+`splice`: from socket to file or socket without entering the process. `buffer`: through a buffer of ours, since somebody has to see
+them or the body is short. `tls`: the same, decrypted or encrypted on the way.
+"""
+
+import socket
+import ssl
+from collections.abc import Callable
+
+import prometheus_client
+
+SPLICE, BUFFER, TLS = "splice", "buffer", "tls"
+
+#: What a scrape is answered with.
+CONTENT_TYPE = prometheus_client.CONTENT_TYPE_LATEST
+
+
+class Traffic:
+    """The counters `PREFIX_bytes_total` and `PREFIX_requests_total`, each by operation and path. Thread-safe."""
+
+    def __init__(self, prefix: str):
+        labels = ("operation", "path")
+        # In no registry: whoever answers scrapes puts together what belongs in them.
+        self.bytes = prometheus_client.Counter(f"{prefix}_bytes", "Bytes of images that were moved", labels, registry=None)
+        self.requests = prometheus_client.Counter(f"{prefix}_requests", "Requests that moved bytes of images", labels, registry=None)
+
+    def begin(self, operation: str, path: str) -> Callable[[int], None]:
+        """Counts a request; returns what counts its bytes, as they move."""
+        self.requests.labels(operation, path).inc()
+        return self.bytes.labels(operation, path).inc
+
+    def register(self, registry: prometheus_client.CollectorRegistry) -> None:
+        for counter in (self.bytes, self.requests):
+            registry.register(counter)
+
+
+def path_of(connection: socket.socket) -> str:
+    """The road of bytes that pass through a buffer on their way from or to `connection`."""
+    return TLS if isinstance(connection, ssl.SSLSocket) else BUFFER
+
+
+def registry() -> prometheus_client.CollectorRegistry:
+    """With what is known of every process: its memory, processor time and open files."""
+    made = prometheus_client.CollectorRegistry()
+    prometheus_client.ProcessCollector(registry=made)
+    return made
+
+
+def rendered(made: prometheus_client.CollectorRegistry) -> bytes:
+    """The text that Prometheus reads, of CONTENT_TYPE."""
+    return prometheus_client.generate_latest(made)
