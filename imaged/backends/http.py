@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from imaged import client, errors
 from imaged.backends import policy
 from imaged.backends.extents import DATA, Extent, clipped
+from imaged.backends.gate import Gate
 
 log = logging.getLogger(__name__)
 
@@ -76,6 +77,7 @@ class Upstream:
         self._place = place
         self._target = urlsplit(place.url).path
         self._connection: client.Connection | None = None
+        self._gate = Gate()
 
     def __enter__(self) -> "Upstream":
         return self
@@ -127,14 +129,15 @@ class Upstream:
         # A server that cannot flush by itself flushes with each write.
         query = "?flush=n" if "flush" in self._offered else ""
         where = ("Content-Range", f"bytes {offset}-{offset + len(view) - 1}/*")
-        with self._request("PUT", [where], view, query) as response:
+        with self._gate.change(), self._request("PUT", [where], view, query) as response:
             response.read()
         self._grown(offset + len(view))
 
     def zero(self, offset: int, count: int, punch: bool) -> None:
         """Makes the range read as zeros; whether they are a hole is between the other server and its ticket."""
         if "zero" in self._offered:
-            self._patch({"op": "zero", "offset": offset, "size": count, "flush": False})
+            with self._gate.change():
+                self._patch({"op": "zero", "offset": offset, "size": count, "flush": False})
             self._grown(offset + count)
             return
         for start in range(offset, offset + count, len(_ZEROS)):
@@ -154,6 +157,10 @@ class Upstream:
         return clipped(self._map(f"?context={context}&offset={start}&length={end - start}", context), start, end)
 
     def interrupt(self) -> None:
+        """From any thread: reads, maps and flushes end at once, writes and zeros when the server has answered; no more follow."""
+        self._gate.close(self._break_off)
+
+    def _break_off(self) -> None:
         connection = self._connection
         if connection:
             connection.interrupt()
@@ -222,6 +229,9 @@ class Upstream:
         with self._place.images.connection() as connection:
             self._connection = connection
             try:
+                # Interrupted before there was a connection that could be.
+                if self._gate.closed:
+                    raise errors.Canceled()
                 if body is not None:
                     headers = [*headers, ("Content-Length", str(len(body)))]
                 connection.start(method, self._target + behind, headers)

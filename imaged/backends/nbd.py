@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from imaged import errors, nbd
 from imaged.backends import policy
 from imaged.backends.extents import DATA, Extent, clipped
+from imaged.backends.gate import Gate
 
 log = logging.getLogger(__name__)
 
@@ -91,7 +92,8 @@ class Disk:
     def __init__(self, client: nbd.Client, place: Place):
         self._client = client
         self._place = place
-        self._broken = self._unflushed = self._interrupted = False
+        self._broken = self._unflushed = False
+        self._gate = Gate()
         export = client.export
         #: Without this promise of the server's, a flush says nothing of what other connections wrote.
         self.max_writers = 8 if export.multi_conn else 1
@@ -119,7 +121,7 @@ class Disk:
         self._check_end(offset + len(view))
         self._unflushed = True
         while view:
-            with self._calling():
+            with self._gate.change(), self._calling():
                 self._client.write(view[: nbd.MAX_REQUEST], offset)
             view, offset = view[nbd.MAX_REQUEST :], offset + len(view[: nbd.MAX_REQUEST])
 
@@ -132,7 +134,7 @@ class Disk:
                 self.write(memoryview(_ZEROS)[: offset + count - start], start)
             return
         for start in range(offset, offset + count, nbd.MAX_SPAN):
-            with self._calling():
+            with self._gate.change(), self._calling():
                 self._client.zero(start, min(nbd.MAX_SPAN, offset + count - start), punch)
 
     def flush(self) -> None:
@@ -151,15 +153,15 @@ class Disk:
         return clipped(self._walk(context == "dirty", start, end), start, end)
 
     def interrupt(self) -> None:
-        self._interrupted = True
-        self._client.interrupt()
+        """From any thread: reads, maps and flushes end at once, writes and zeros when the server has answered; no more follow."""
+        self._gate.close(self._client.interrupt)
 
     def close(self) -> None:
         # Whoever comes next may have another connection: what it flushes must cover this one's writes.
         if self._unflushed and not self._client.export.multi_conn and not self._broken:
             with contextlib.suppress(errors.DaemonError):
                 self.flush()
-        if self._broken or self._interrupted:
+        if self._broken or self._gate.closed:
             self._client.close()
         else:
             self._place.keep(self._client)

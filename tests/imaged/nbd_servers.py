@@ -8,6 +8,8 @@ import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import psutil
+
 from imaged import nbd
 from tests.imaged.conftest import wait
 
@@ -18,6 +20,20 @@ def qemu_nbd(directory: Path, image: Path | str, *words: str, form: str = "raw")
     path = directory / f"nbd-{len(os.listdir(directory))}.sock"
     with _running(["qemu-nbd", "--persistent", "--shared=8", "--socket", path, "--format", form, *words, image], str(path)):
         yield f"nbd:unix:{path}"
+
+
+@contextlib.contextmanager
+def hanging_qemu_nbd(directory: Path, image: Path) -> Iterator[tuple[str, psutil.Process]]:
+    """The same, and the process: to be suspended and resumed."""
+    path = directory / f"nbd-{len(os.listdir(directory))}.sock"
+    words = ["qemu-nbd", "--persistent", "--shared=8", "--discard=unmap", "--socket", path, "--format=raw", image]
+    with _running(words, str(path)) as process:
+        server = psutil.Process(process.pid)
+        try:
+            yield f"nbd:unix:{path}", server
+        finally:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                server.resume()
 
 
 @contextlib.contextmanager
@@ -75,12 +91,12 @@ def saying(directory: Path, talk: Callable[[socket.socket], None]) -> Iterator[s
 
 
 @contextlib.contextmanager
-def _running(words: list, address: nbd.Address) -> Iterator[None]:
+def _running(words: list, address: nbd.Address) -> Iterator[subprocess.Popen]:
     process = subprocess.Popen(list(map(str, words)), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
     try:
         wait(lambda: process.poll() is not None or _listens(address))
         assert process.poll() is None, f"{words[0]} did not start"
-        yield
+        yield process
     finally:
         # nbdkit waits for its clients to go, and ours keep their connections as long as their tickets.
         (process.kill if words[0] == "nbdkit" else process.terminate)()

@@ -4,11 +4,12 @@ import contextlib
 import json
 import os
 import tempfile
+import threading
 from pathlib import Path
 
 import pytest
 
-from imaged import handlers, httpd, services
+from imaged import client, handlers, httpd, services
 from imaged.backends.file import File
 from imaged.backends.policy import Policy
 from imaged.handlers import extents as maps
@@ -244,18 +245,48 @@ def test_a_map_that_makes_no_sense_is_500(front, image, chain, monkeypatch, body
     assert front.get(ticket).status == 500
 
 
-def test_revoking_ends_a_write_that_waits_for_the_server_behind(daemon, front, chain, monkeypatch):
+@pytest.fixture
+def hanging(daemon, front, chain, monkeypatch):
+    """A ticket, and two events: the server behind has heard of it; it may go on."""
+    monkeypatch.setattr(front.tickets, "_remove_timeout", 0.05)
     ticket = chain()
     front.get(ticket, "bytes=0-0")
-    [behind] = [t for t in daemon.tickets.all() if front.tickets.get(ticket).terms.url.endswith(f"/{t.terms.uuid}")]
-    with daemon.tickets._lock:  # the server behind hears, and says nothing
-        connection = front.connect()
-        connection.start("PUT", f"/images/{ticket}", [("Content-Length", "3")])
-        connection.send(b"abc")
-        wait(lambda: front.control.ticket(ticket)["active"])
+    heard, go, real = threading.Event(), threading.Event(), daemon.tickets.authorize
 
+    def slow(*words):
+        heard.set()
+        go.wait(30)
+        return real(*words)
+
+    monkeypatch.setattr(daemon.tickets, "authorize", slow)
+    yield ticket, heard, go
+    go.set()
+
+
+def test_a_write_that_the_server_behind_may_still_make_is_not_answered_as_ended(front, image, hanging):
+    ticket, heard, go = hanging
+    connection = front.connect()
+    connection.start("PUT", f"/images/{ticket}", [("Content-Length", "3")])
+    connection.send(b"abc")
+    assert heard.wait(30)
+
+    with pytest.raises(client.Refused, match="Timeout cancelling"):
         front.control.delete_ticket(ticket)
+    go.set()
+    wait(lambda: front.command("DELETE", f"/tickets/{ticket}").status == 204)
 
-        assert front.command("GET", f"/tickets/{ticket}").status == 404
-        connection.close()
-    assert not behind.canceled
+    assert image.read(0, 3) == b"abc"
+    assert connection.response().status == 403
+    connection.close()
+
+
+def test_a_read_that_waits_for_the_server_behind_ends_at_once(front, hanging):
+    ticket, heard, go = hanging
+    connection = front.connect()
+    connection.start("GET", f"/images/{ticket}", [])
+    assert heard.wait(30)
+
+    wait(lambda: front.command("DELETE", f"/tickets/{ticket}").status == 204)
+
+    assert not go.is_set()
+    connection.close()

@@ -7,6 +7,7 @@ import threading
 
 import pytest
 
+from imaged import client, nbd
 from tests.imaged import nbd_servers
 from tests.imaged.conftest import ask, wait
 
@@ -264,17 +265,76 @@ def test_a_server_that_went_away_is_found_again(daemon, image, disk):
     assert disk.read_bytes()[:3] == b"xyz"
 
 
-def test_revoking_ends_a_write_that_waits_for_the_server(daemon, image, disk):
-    with nbd_servers.nbdkit(daemon.root, "--filter=delay", "file", str(disk), "wdelay=60") as url:
+@pytest.fixture
+def hanging(daemon, image, disk, monkeypatch):
+    """A ticket for an export, and its server, which a test stops and lets go on."""
+    monkeypatch.setattr(daemon.tickets, "_remove_timeout", 0.05)
+    with nbd_servers.hanging_qemu_nbd(daemon.root, disk) as (url, server):
+        yield daemon.ticket(image, url=url, size=SIZE, sparse=True), server
+
+
+@pytest.fixture
+def asked(monkeypatch):
+    """Set when a change has been sent to a server, and its answer is waited for."""
+    event, real = threading.Event(), nbd.Client._done
+    monkeypatch.setattr(nbd.Client, "_done", lambda self: event.set() or real(self))
+    return event
+
+
+@pytest.mark.parametrize(
+    ("method", "headers", "body", "after"),
+    [
+        ("PUT", {"Content-Range": "bytes 0-2/*"}, b"abc", b"abc"),
+        ("PATCH", {}, b'{"op": "zero", "size": 3}', bytes(3)),
+    ],
+    ids=["write", "zero"],
+)
+def test_a_change_that_a_hanging_server_may_still_make_is_not_answered_as_ended(daemon, disk, hanging, asked, method, headers, body, after):
+    ticket, server = hanging
+    assert daemon.put(ticket, b"---").status == 200
+    asked.clear()
+    server.suspend()
+    connection = daemon.connect()
+    connection.start(method, f"/images/{ticket}", [*headers.items(), ("Content-Length", str(len(body)))])
+    connection.send(body)
+    assert asked.wait(30)
+
+    with pytest.raises(client.Refused) as refused:
+        daemon.control.delete_ticket(ticket)
+
+    assert (refused.value.status, refused.value.code) == (409, "still-active")
+    assert disk.read_bytes()[:3] == b"---"
+    server.resume()
+    wait(lambda: daemon.command("DELETE", f"/tickets/{ticket}").status == 204)
+    assert disk.read_bytes()[:3] == after
+    connection.close()
+
+
+def test_a_read_from_a_hanging_server_ends_at_once(daemon, hanging):
+    ticket, server = hanging
+    assert daemon.get(ticket, "bytes=0-0").status == 206
+    server.suspend()
+    connection = daemon.connect()
+    connection.start("GET", f"/images/{ticket}", [])
+    wait(lambda: daemon.control.ticket(ticket)["active"])
+
+    wait(lambda: daemon.command("DELETE", f"/tickets/{ticket}").status == 204)
+
+    server.resume()
+    connection.close()
+
+
+def test_revoking_waits_for_the_write_that_a_slow_server_makes(daemon, image, disk, asked):
+    with nbd_servers.nbdkit(daemon.root, "--filter=delay", "file", str(disk), "wdelay=300ms") as url:
         ticket = daemon.ticket(image, url=url, size=SIZE)
         connection = daemon.connect()
         connection.start("PUT", f"/images/{ticket}", [("Content-Length", "3")])
         connection.send(b"abc")
-        wait(lambda: daemon.control.ticket(ticket)["active"])
+        assert asked.wait(30)
 
         daemon.control.delete_ticket(ticket)
 
-        assert daemon.command("GET", f"/tickets/{ticket}").status == 404
+        assert disk.read_bytes()[:3] == b"abc"
         connection.close()
 
 
