@@ -125,6 +125,12 @@ class Transfers:
         with self._database.reading() as session:
             return lists.page(session, query, limit, lambda row: self._view(user, row), lists.cursor)
 
+    def counts(self) -> dict[str, int]:
+        """How many there are in each phase that any is in."""
+        with self._database.reading() as session:
+            rows = session.execute(sa.select(models.Transfer.phase, sa.func.count()).group_by(models.Transfer.phase))
+            return {row.phase: row[1] for row in rows}
+
     def ticket(self, user: views.User, transfer_id: str) -> views.Ticket:
         """A signed ticket for writing. Raises errors.NotFound, Forbidden, NotAllowed (unless it is transferring), HostDown."""
         with self._live.holding(transfer_id):

@@ -90,9 +90,11 @@ def _stream(passing, room, session, headers, body) -> Generator:
         with room.take(), passing.receive(session, headers, body.break_off) as (response, buffer):
             yield response
             begun = True
+            moved = relay.TRAFFIC.begin("read", body.path)
             while count := response.readinto(buffer):
                 session.touch()
                 yield buffer[:count]
+                moved(count)
     except errors.ApplianceError as error:
         if not begun:
             raise

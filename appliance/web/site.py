@@ -11,7 +11,7 @@ from cherrypy import _cprequest
 
 from appliance.admin import Admin
 from appliance.config import Config
-from appliance.web import answers, assets, downloads, pages, problems, security
+from appliance.web import answers, assets, downloads, metrics, pages, problems, security
 from appliance.web.api import dispatch, routes
 
 STATIC = pathlib.Path(__file__).parents[1] / "static"
@@ -36,6 +36,7 @@ def application(admin: Admin, config: Config, *, csrf_key: bytes, download: down
             behind_proxy=config.http,
         ),
         static,
+        metrics.Metrics(admin),
     )
     mounted = cherrypy.Application(None, "", {"/": {"request.dispatch": site}})
     mounted.request_class = Request
@@ -64,10 +65,11 @@ class Request(_cprequest.Request):
 class Site:
     """The dispatcher: finds who answers a path."""
 
-    def __init__(self, api: dispatch.Api, frame: pages.Pages, static: assets.Assets):
+    def __init__(self, api: dispatch.Api, frame: pages.Pages, static: assets.Assets, counted: metrics.Metrics):
         self._api = api
         self._pages = frame
         self._static = static
+        self._metrics = counted
 
     def __call__(self, path: str) -> None:
         """CherryPy's protocol: gives this thread's request its handler and its configuration."""
@@ -85,4 +87,6 @@ class Site:
                 return self._static.answer(request, path.removeprefix(assets.PREFIX))
             except Exception as error:
                 return self._pages.failed(request, error)
+        if path == metrics.PATH:
+            return self._metrics.answer(request)
         return self._pages.answer(request, path)
