@@ -4,7 +4,8 @@ The only package that touches cheroot's internals, which is why its version is p
 """
 
 from imaged.httpd.body import Body, ShortBody, Stalled
+from imaged.httpd.gateway import Abort
 from imaged.httpd.pipe import Pipe
-from imaged.httpd.server import Abort, Server
+from imaged.httpd.server import Server
 
 __all__ = ["Abort", "Body", "Pipe", "Server", "ShortBody", "Stalled"]

@@ -74,9 +74,7 @@ class Body:
         Raises ShortBody, Stalled.
         """
         wanted = min(into.size, self._input.remaining)
-        buffered = self._connection.rfile
-        if buffered.has_data() and wanted:
-            data = buffered.read(min(len(buffered.peek(0)), wanted))
+        if data := self._connection.rfile.take(wanted):
             into.put(data)
             count = len(data)
         else:
@@ -105,13 +103,10 @@ class Body:
         shut(self._sock, socket.SHUT_RDWR)
 
     def _drain(self, view: memoryview) -> int:
-        """What cheroot has read already, together with the headers."""
-        buffered = self._connection.rfile
-        if not buffered.has_data():
-            return 0
-        count = min(len(buffered.peek(0)), len(view))
-        view[:count] = buffered.read(count)
-        return count
+        """What came together with the headers."""
+        data = self._connection.rfile.take(len(view))
+        view[: len(data)] = data
+        return len(data)
 
     def _receive(self, view: memoryview) -> int:
         if not self.ready:
