@@ -24,6 +24,7 @@ setup(
         "click>=8.1",
         "cryptography>=44",
         "Jinja2>=3.1",
+        "lxml>=5,<7",
         "oslo.utils[image-inspection]>=10.1",
         "prometheus-client>=0.21",
         "pydantic>=2.7",
@@ -37,7 +38,8 @@ setup(
             "hypothesis",
             "import-linter",
             "mypy",
-            # The real client, which our images service is tested with; nothing of the product imports it.
+            # The real clients, which our images service and oVirt's face are tested with; nothing of the product imports them.
+            "ovirt-engine-sdk-python==4.6.3",
             "ovirt-imageio==2.5.1",
             "psutil",
             "pytest",
