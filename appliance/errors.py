@@ -66,6 +66,15 @@ class HostDown(ApplianceError):
     hint = "Check that imaged runs there and that the network is up; what has arrived is safe, try again then."
 
 
+class NoHost(ApplianceError):
+    """No active host sees the storage domain, or not the one that was asked for."""
+
+    code = "no-host"
+    status = 503
+    says = "No host that could do it is active and sees storage domain {domain}."
+    hint = "Activate a host that sees the domain, or leave the choice of the host to the appliance."
+
+
 class BadTicket(ApplianceError):
     """A signed ticket was refused. `reason` is for the operator's log: whoever brought the ticket is not told which check it failed."""
 

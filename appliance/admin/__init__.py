@@ -14,6 +14,7 @@ from appliance.admin.live import Live
 from appliance.admin.logins import Logins
 from appliance.admin.monitor import Monitor
 from appliance.admin.moves import Moves
+from appliance.admin.placement import Placement
 from appliance.admin.tokens import Tokens
 from appliance.admin.transfers import Transfers
 from appliance.admin.users import Users
@@ -53,8 +54,9 @@ class Admin:
             window=config.login_window,
         )
         self.hosts = Hosts(database, hosts, self.events, clock)
-        self.domains = Domains(database, self.hosts, self.events, clock)
-        self.images = Images(config, database, self.hosts, self.domains, signer, self.events, clock)
+        places = Placement(database, self.hosts)
+        self.domains = Domains(database, self.hosts, places, self.events, clock)
+        self.images = Images(config, database, self.hosts, self.domains, places, signer, self.events, clock)
         moves = Moves(self.events, clock, paused_lifetime=config.paused_lifetime, finished_lifetime=config.finished_lifetime)
         live = Live(config, database, self.hosts, self.domains, sessions, clock)
         finalizing = Finalizing(config, database, self.hosts, self.domains, live, moves, self.events, clock)
@@ -62,6 +64,6 @@ class Admin:
             config, database, self.hosts, live, moves, finalizing, self.images, self.logins, self.tokens, self.events, clock
         )
         self.transfers = Transfers(
-            config, database, self.hosts, self.domains, live, moves, finalizing, signer, self.events, clock, self.monitor.wake
+            config, database, self.hosts, self.domains, places, live, moves, finalizing, signer, self.events, clock, self.monitor.wake
         )
         sessions.on_stopped = self.monitor.stopped

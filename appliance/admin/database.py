@@ -36,9 +36,15 @@ class Database:
         """Brings the tables to this version. Repeatable: either the whole step is done, or nothing."""
         config = AlembicConfig()
         config.set_main_option("script_location", str(MIGRATIONS))
-        with self.engine.begin() as connection:
-            config.attributes["connection"] = connection
-            command.upgrade(config, "head")
+        with self.engine.connect() as connection:
+            if self._sqlite:
+                # A column that goes means a table that is copied: its rows must not take those that refer to them along.
+                connection.connection.execute("PRAGMA foreign_keys = OFF")
+            with connection.begin():
+                config.attributes["connection"] = connection
+                command.upgrade(config, "head")
+            if self._sqlite:
+                connection.connection.execute("PRAGMA foreign_keys = ON")
 
     @contextlib.contextmanager
     def session(self) -> Iterator[orm.Session]:

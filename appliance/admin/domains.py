@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from sqlalchemy import orm
 
 from appliance import errors
-from appliance.admin import events, hosts, models, views
+from appliance.admin import events, hosts, models, placement, views
 from appliance.admin.clock import Clock
 from appliance.admin.database import Database
 
@@ -20,9 +20,10 @@ KEEP = 30.0
 
 
 class Domains:
-    def __init__(self, database: Database, hosts: hosts.Hosts, events: events.Events, clock: Clock):
+    def __init__(self, database: Database, hosts: hosts.Hosts, places: placement.Placement, events: events.Events, clock: Clock):
         self._database = database
         self._hosts = hosts
+        self._places = places
         self._events = events
         self._clock = clock
         self._lock = threading.Lock()
@@ -41,10 +42,14 @@ class Domains:
         with self._database.session() as session:
             domain = session.get(models.Domain, domain_id)
             if domain is None:
-                domain = models.Domain(id=domain_id, name=name, kind=kind, host_id=host.id, created_at=self._clock.now())
+                domain = models.Domain(id=domain_id, name=name, kind=kind, created_at=self._clock.now())
                 session.add(domain)
                 self._events.record(session, "domain-added", f"Storage domain {name} was added on host {host.name}")
-            domain.path = told["path"]
+            seen = next((seen for seen in domain.seen_by if seen.host_id == host.id), None)
+            if seen is None:
+                seen = models.DomainHost(host_id=host.id, added_at=self._clock.now())
+                domain.seen_by.append(seen)
+            seen.path = told["path"]
             for number in NUMBERS:
                 setattr(domain, number, told[number])
         return self.get(domain_id)
@@ -61,12 +66,14 @@ class Domains:
             found = find(session, domain)
             images = session.scalar(sa.select(sa.func.count()).where(models.Image.domain_id == found.id)) or 0
         numbers = self._fresh(found)
+        host = self._places.any(found)
         return views.Domain(
             id=found.id,
             name=found.name,
             kind=found.kind,
-            host=views.Ref(found.host.id, found.host.name),
-            path=found.path,
+            host=views.Ref(host.id, host.name),
+            hosts=tuple(views.Ref(seen.host.id, seen.host.name) for seen in found.seen_by),
+            path=placement.path(found, host),
             images=images,
             status="unreachable" if numbers is None else "active",
             **(numbers or {number: getattr(found, number) for number in NUMBERS}),
@@ -74,7 +81,7 @@ class Domains:
 
     def ask(self, domain: models.Domain) -> dict[str, int]:
         """The numbers that the host tells at this moment. Raises errors.HostDown."""
-        with self._hosts.asking(domain.host) as control:
+        with self._hosts.asking(self._places.any(domain)) as control:
             told = control.domain(domain.id)
         numbers = {number: int(told[number]) for number in NUMBERS}
         self._remember(domain, numbers)
@@ -91,7 +98,8 @@ class Domains:
             time, numbers = self._numbers.get(domain.id, (0.0, None))
             known = domain.id in self._numbers and self._clock.steady() - time < FRESH
         # A host that hangs would hold every page for as long as a call may take, for each of its domains.
-        if known or not domain.host.up or self._hosts.silent(domain.host_id):
+        host = self._places.any(domain)
+        if known or not host.up or self._hosts.silent(host.id):
             return numbers if known else None
         try:
             return self.ask(domain)

@@ -3,7 +3,7 @@
 import logging
 
 from appliance import errors
-from appliance.admin import domains, events, hosts, live, models, moves, phases
+from appliance.admin import domains, events, hosts, live, models, moves, phases, placement
 from appliance.admin.clock import Clock
 from appliance.admin.database import Database
 from appliance.admin.phases import Event, Phase
@@ -53,7 +53,7 @@ class Finalizing:
     def _step(self, transfer: models.Transfer) -> bool:
         """One step. False if the next one has to wait."""
         if not self._live.revoke(transfer):
-            raise errors.HostDown(host=transfer.domain.host.name)
+            raise errors.HostDown(host=transfer.host.name)
         if transfer.phase in (Phase.CANCELLED_USER, Phase.CANCELLED_SYSTEM):
             self._move(transfer, Event.CLEANUP)
             return True
@@ -66,7 +66,7 @@ class Finalizing:
         """Asks for the verification, or how it goes. Its result is written down before the volume is touched."""
         if self._clock.steady() < self._resting.get(transfer.id, 0.0):
             return False
-        with self._hosts.asking(transfer.domain.host) as control:
+        with self._hosts.asking(transfer.host) as control:
             try:
                 job = control.job(transfer.job) if transfer.job else self._start(control, transfer)
             except client.Refused as refused:
@@ -87,7 +87,7 @@ class Finalizing:
             # The host's fault, not the image's: its bytes are good as far as anybody knows, and wait until it is mended.
             self._resting[transfer.id] = self._clock.steady() + AGAIN
             self._live.keep(transfer, job=None, reason_code="host-failed", reason=_sentence(job["error"]["message"]))
-            raise errors.HostRefused(host=transfer.domain.host.name, reason=job["error"]["message"])
+            raise errors.HostRefused(host=transfer.host.name, reason=job["error"]["message"])
         elif job["state"] == "failed":
             self._move(transfer, Event.FAIL, reason=(job["error"]["code"], _sentence(job["error"]["message"])))
         else:
@@ -107,7 +107,7 @@ class Finalizing:
 
     def _complete(self, transfer: models.Transfer) -> bool:
         """The bytes are good: the file gets its name, then the image is ok. In this order an image that is ok always has a file."""
-        with self._hosts.asking(transfer.domain.host) as control:
+        with self._hosts.asking(transfer.host) as control:
             try:
                 control.complete_volume(transfer.domain_id, transfer.volume)
             except client.Refused as refused:
@@ -132,7 +132,7 @@ class Finalizing:
 
     def _clean_up(self, transfer: models.Transfer) -> None:
         """Removes the bytes, and the image's record if somebody cancelled; a failed one keeps it, and says why."""
-        with self._hosts.asking(transfer.domain.host) as control:
+        with self._hosts.asking(transfer.host) as control:
             control.delete_volume(transfer.domain_id, transfer.volume)
         self._drop(transfer)
 
@@ -155,7 +155,7 @@ class Finalizing:
         elif (Phase(transfer.phase), Event.CLEANUP) in phases.MOVES:
             self._move(transfer, Event.CLEANUP)
         else:
-            where = f"host {transfer.domain.host.name}, in {transfer.domain.path}, as {transfer.volume}"
+            where = f"host {transfer.host.name}, in {placement.path(transfer.domain, transfer.host)}, as {transfer.volume}"
             with self._database.session() as session:
                 message = f"What had arrived of {transfer.name} may still be on {where}: {error.sentence}"
                 self._events.record(session, "bytes-left", message, severity=events.WARNING, transfer=transfer)

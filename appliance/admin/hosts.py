@@ -110,7 +110,9 @@ class Hosts:
 
 
 def _view(session: orm.Session, host: models.Host) -> views.Host:
-    domains = session.scalars(sa.select(models.Domain.name).where(models.Domain.host_id == host.id).order_by(models.Domain.name))
+    domains = session.scalars(
+        sa.select(models.Domain.name).join(models.Domain.seen_by).where(models.DomainHost.host_id == host.id).order_by(models.Domain.name)
+    )
     return views.Host(
         id=host.id,
         name=host.name,

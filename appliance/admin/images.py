@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy import orm
 
 from appliance import errors
-from appliance.admin import domains, events, hosts, lists, models, rights, views
+from appliance.admin import domains, events, hosts, lists, models, placement, rights, views
 from appliance.admin.clock import Clock
 from appliance.admin.database import Database
 from appliance.config import Config
@@ -37,6 +37,7 @@ class Images:
         database: Database,
         hosts: hosts.Hosts,
         domains: domains.Domains,
+        places: placement.Placement,
         signer: tickets.Signer,
         events: events.Events,
         clock: Clock,
@@ -45,6 +46,7 @@ class Images:
         self._database = database
         self._hosts = hosts
         self._domains = domains
+        self._places = places
         self._signer = signer
         self._events = events
         self._clock = clock
@@ -72,6 +74,7 @@ class Images:
         with self._database.reading() as session:
             image = _find(session, image_id)
         _readable(image)
+        reading = self._reading(image)
         return views.OpenImage(
             id=image.id,
             name=image.name,
@@ -80,8 +83,8 @@ class Images:
             size=image.size,
             sha256=image.sha256,
             completed_at=image.completed_at,
-            host=image.domain.host.id,
-            ticket=self._read_ticket(image),
+            host=reading.host.id,
+            ticket=reading.ticket,
         )
 
     def ticket(self, user: views.User, image_id: str) -> views.Ticket:
@@ -102,7 +105,7 @@ class Images:
             image = _find(session, image_id)
         rights.change(user, image.owner_id, "delete this image")
         if image.volume is not None:
-            with self._hosts.asking(image.domain.host) as control:
+            with self._hosts.asking(self._places.any(image.domain)) as control:
                 control.info()
         with self._holding(image_id):
             self._mark(image_id)
@@ -170,16 +173,20 @@ class Images:
                 return
         self._revoke(image_id)
 
-    def _read_ticket(self, image: models.Image) -> str:
-        """The id of a ticket that is on the host now: the one that others use, renewed, or a new one."""
+    def _reading(self, image: models.Image) -> Reading:
+        """A ticket that is on its host now: the one that others use, renewed, or a new one."""
         with self._lock:
             known = self._readings.get(image.id)
-        with self._hosts.asking(image.domain.host) as control:
+        host = self._places.any(image.domain)
+        if known is not None and known.host.id != host.id:
+            # The host of the others is away: this reader has one of its own.
+            known = None
+        with self._hosts.asking(host) as control:
             if known is not None and self._renewed(control, known):
                 with self._lock:
                     self._readings[image.id] = replace(known, used=self._clock.steady())
-                return known.ticket
-            reading = Reading(models.new_id(), views.Ref(image.domain.host.id, image.domain.host.name), self._clock.steady())
+                return known
+            reading = Reading(models.new_id(), views.Ref(host.id, host.name), self._clock.steady())
             control.put_ticket(
                 {
                     "uuid": reading.ticket,
@@ -193,12 +200,12 @@ class Images:
             )
             with self._lock:
                 faster = self._readings.get(image.id)
-                if faster is None or (known is not None and faster.ticket == known.ticket):
+                if faster is None or faster.host.id != host.id or (known is not None and faster.ticket == known.ticket):
                     self._readings[image.id] = reading
-                    return reading.ticket
+                    return reading
             # Two asked at once: only the ticket that is remembered would be revoked with the image.
             control.delete_ticket(reading.ticket)
-            return faster.ticket
+            return faster
 
     def _renewed(self, control: client.Control, reading: Reading) -> bool:
         try:
@@ -220,7 +227,7 @@ class Images:
         """The rest of a deletion that is marked. Repeatable."""
         self._revoke(image.id)
         if image.volume is not None:
-            with self._hosts.asking(image.domain.host) as control:
+            with self._hosts.asking(self._places.any(image.domain)) as control:
                 control.delete_volume(image.domain_id, image.volume)
         with self._database.session() as session:
             gone = sa.delete(models.Image).where(models.Image.id == image.id, models.Image.deleting).returning(models.Image.id)
@@ -256,7 +263,7 @@ def _view(image: models.Image) -> views.Image:
         sha256=image.sha256,
         domain=views.Ref(image.domain.id, image.domain.name),
         owner=image.owner.name,
-        path=f"{image.domain.path}/{image.volume}" if image.status == "ok" else None,
+        path=f"{placement.path(image.domain, None)}/{image.volume}" if image.status == "ok" else None,
         bootable=image.bootable,
         label=image.label,
         created_at=image.created_at,

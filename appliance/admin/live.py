@@ -86,7 +86,7 @@ class Live:
         """
         if not transfer.ticket:
             self.keep(transfer, ticket=models.new_id())
-        with self._hosts.asking(transfer.domain.host) as control:
+        with self._hosts.asking(transfer.host) as control:
             try:
                 volume = control.create_volume(
                     transfer.domain_id,
@@ -111,7 +111,7 @@ class Live:
         if not transfer.ticket:
             self.connect(transfer)
             return
-        with self._hosts.asking(transfer.domain.host) as control:
+        with self._hosts.asking(transfer.host) as control:
             try:
                 self._learn(transfer, control.ticket(transfer.ticket))
                 if self._clock.steady() - self._renewed.get(transfer.id, 0.0) >= self._config.ticket_lifetime / 4:
@@ -132,7 +132,7 @@ class Live:
         if not transfer.ticket:
             return True
         try:
-            with self._hosts.asking(transfer.domain.host) as control:
+            with self._hosts.asking(transfer.host) as control:
                 control.delete_ticket(transfer.ticket)
                 with contextlib.suppress(client.Refused):
                     volume = control.volume(transfer.domain.id, transfer.volume)

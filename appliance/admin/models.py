@@ -89,27 +89,41 @@ class Host(Base):
     name: orm.Mapped[str] = orm.mapped_column(sa.String(255), unique=True)
     control: orm.Mapped[str] = orm.mapped_column(sa.String(1024))
     images: orm.Mapped[str] = orm.mapped_column(sa.String(1024))
+    #: Where clients from outside reach its images service (`https://host:port`); NULL if they cannot.
+    public: orm.Mapped[str | None] = orm.mapped_column(sa.String(1024))
     up: orm.Mapped[bool]
+    maintenance: orm.Mapped[bool] = orm.mapped_column(default=False, server_default=sa.false())
     reason: orm.Mapped[str | None] = orm.mapped_column(sa.Text)
     created_at: orm.Mapped[datetime.datetime]
 
 
+class DomainHost(Base):
+    """A host sees a storage domain, at this path. Shared storage is seen by several."""
+
+    __tablename__ = "domain_hosts"
+
+    domain_id: orm.Mapped[str] = orm.mapped_column(sa.String(36), sa.ForeignKey("domains.id", ondelete="CASCADE"), primary_key=True)
+    host_id: orm.Mapped[str] = orm.mapped_column(sa.String(36), sa.ForeignKey("hosts.id", ondelete="CASCADE"), primary_key=True, index=True)
+    path: orm.Mapped[str] = orm.mapped_column(sa.Text)
+    added_at: orm.Mapped[datetime.datetime]
+    host: orm.Mapped[Host] = orm.relationship(lazy="joined")
+
+
 class Domain(Base):
-    """A storage domain. The four sizes are the last ones that its host told."""
+    """A storage domain. The four sizes are the last ones that one of its hosts told."""
 
     __tablename__ = "domains"
 
     id: orm.Mapped[str] = key()
     name: orm.Mapped[str] = orm.mapped_column(sa.String(255), unique=True)
     kind: orm.Mapped[str] = orm.mapped_column(sa.String(16))
-    host_id: orm.Mapped[str] = ref("hosts.id")
-    path: orm.Mapped[str] = orm.mapped_column(sa.Text)
     capacity: orm.Mapped[int] = orm.mapped_column(default=0)
     free: orm.Mapped[int] = orm.mapped_column(default=0)
     reserved: orm.Mapped[int] = orm.mapped_column(default=0)
     available: orm.Mapped[int] = orm.mapped_column(default=0)
     created_at: orm.Mapped[datetime.datetime]
-    host: orm.Mapped[Host] = orm.relationship(lazy="joined")
+    #: The hosts that see it, the first one first.
+    seen_by: orm.Mapped[list[DomainHost]] = orm.relationship(lazy="selectin", order_by=DomainHost.added_at, cascade="all, delete-orphan")
 
 
 class Image(Base):
@@ -134,6 +148,12 @@ class Image(Base):
     volume: orm.Mapped[str | None] = orm.mapped_column(sa.String(128))
     bootable: orm.Mapped[bool | None]
     label: orm.Mapped[str | None] = orm.mapped_column(sa.String(255))
+    description: orm.Mapped[str] = orm.mapped_column(sa.Text, default="", server_default="")
+    allocation: orm.Mapped[str] = orm.mapped_column(sa.String(16), default="sparse", server_default="sparse")
+    #: Bytes that it takes on the storage, as last told.
+    actual_size: orm.Mapped[int | None]
+    #: What an oVirt client said of incremental backup.
+    backup: orm.Mapped[str | None] = orm.mapped_column(sa.String(16))
     #: Its bytes are being deleted: goes on after a crash until the record is gone.
     deleting: orm.Mapped[bool] = orm.mapped_column(default=False)
     transfer_id: orm.Mapped[str | None] = orm.mapped_column(sa.String(36))
@@ -162,6 +182,16 @@ class Transfer(Base):
     volume: orm.Mapped[str] = orm.mapped_column(sa.String(128))
     owner_id: orm.Mapped[str] = ref("users.id")
     client: orm.Mapped[str] = orm.mapped_column(sa.String(16))
+    #: The host that moves the bytes; NULL once it was removed.
+    host_id: orm.Mapped[str | None] = orm.mapped_column(sa.String(36), sa.ForeignKey("hosts.id", ondelete="SET NULL"), index=True)
+    #: Of an oVirt client's transfer: seconds without a byte (0: any), and what then happens. NULL: heartbeats count.
+    inactivity_timeout: orm.Mapped[int | None]
+    timeout_policy: orm.Mapped[str | None] = orm.mapped_column(sa.String(16))
+    shallow: orm.Mapped[bool] = orm.mapped_column(default=False, server_default=sa.false())
+    #: Its format is not the file's: the host exports the guest's bytes.
+    export: orm.Mapped[bool] = orm.mapped_column(default=False, server_default=sa.false())
+    filename: orm.Mapped[str | None] = orm.mapped_column(sa.String(255))
+    correlation_id: orm.Mapped[str | None] = orm.mapped_column(sa.String(255), index=True)
     #: The host's ticket that was last put there; NULL once it is known to be revoked.
     ticket: orm.Mapped[str | None] = orm.mapped_column(sa.String(36))
     durable: orm.Mapped[list] = orm.mapped_column(default=list)
@@ -179,6 +209,8 @@ class Transfer(Base):
     updated_at: orm.Mapped[datetime.datetime]
     expires_at: orm.Mapped[datetime.datetime | None]
     domain: orm.Mapped[Domain] = orm.relationship(lazy="joined")
+    #: There as long as the transfer is not finished: a host that works on one is not removed.
+    host: orm.Mapped[Host] = orm.relationship(lazy="joined")
     owner: orm.Mapped[User] = orm.relationship(lazy="joined")
 
 
@@ -197,3 +229,4 @@ class Event(Base):
     transfer_id: orm.Mapped[str | None] = orm.mapped_column(sa.String(36), index=True)
     image_id: orm.Mapped[str | None] = orm.mapped_column(sa.String(36), index=True)
     image_name: orm.Mapped[str | None] = orm.mapped_column(sa.String(255))
+    correlation_id: orm.Mapped[str | None] = orm.mapped_column(sa.String(255), index=True)

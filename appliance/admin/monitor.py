@@ -132,7 +132,7 @@ class Monitor:
                     return transfer_id in full
                 with self._database.reading() as session:
                     transfer = session.get(models.Transfer, transfer_id)
-                return transfer is not None and self._look(transfer, transfer.domain.host_id in up, transfer_id in full)
+                return transfer is not None and self._look(transfer, transfer.host_id in up, transfer_id in full)
         except errors.ApplianceError as error:
             log.warning("Transfer %s: %s", transfer_id, error)
         except Exception:
@@ -154,7 +154,7 @@ class Monitor:
         return up and transfer.phase == Phase.FINALIZING_SUCCESS
 
     def _look_live(self, transfer: models.Transfer, up: bool, full: bool) -> None:
-        host = transfer.domain.host
+        host = transfer.host
         timeout = self._config.heartbeat_timeout
         if full:
             self._lose(transfer, "no-space", f"Storage domain {transfer.domain.name} is full.")

@@ -20,6 +20,7 @@ from appliance.admin import (
     models,
     moves,
     phases,
+    placement,
     ranges,
     rights,
     views,
@@ -54,6 +55,7 @@ class Transfers:
         database: Database,
         hosts: hosts.Hosts,
         domains: domains.Domains,
+        places: placement.Placement,
         live: live.Live,
         moves: moves.Moves,
         finalizing: finalizing.Finalizing,
@@ -66,6 +68,7 @@ class Transfers:
         self._database = database
         self._hosts = hosts
         self._domains = domains
+        self._places = places
         self._live = live
         self._moves = moves
         self._finalizing = finalizing
@@ -111,7 +114,7 @@ class Transfers:
     def get(self, user: views.User, transfer_id: str) -> views.Transfer:
         """As it is now: of a running upload the host is asked what has arrived. Every role may look. Raises errors.NotFound."""
         transfer = self._load(transfer_id)
-        if transfer.phase == Phase.TRANSFERRING and not self._hosts.silent(transfer.domain.host_id):
+        if transfer.phase == Phase.TRANSFERRING and not self._hosts.silent(transfer.host.id):
             transfer = self._asked(transfer)
         return self._view(user, transfer)
 
@@ -144,7 +147,7 @@ class Transfers:
             durable = self._live.progress(transfer).durable
         assert transfer.ticket
         token, expires_at = self._signer.issue(
-            user=user.name, transfer=transfer.id, host=transfer.domain.host.id, ticket=transfer.ticket, ops=["write"], size=transfer.size
+            user=user.name, transfer=transfer.id, host=transfer.host.id, ticket=transfer.ticket, ops=["write"], size=transfer.size
         )
         return views.Ticket(ticket=token, url=f"/images/{transfer.ticket}", expires_at=expires_at, size=transfer.size, durable=durable)
 
@@ -186,7 +189,7 @@ class Transfers:
             elif transfer.client == "browser":
                 raise errors.Unproven(reason="the file must be shown again")
             if not self._live.revoke(transfer):
-                raise errors.HostDown(host=transfer.domain.host.name)
+                raise errors.HostDown(host=transfer.host.name)
             self._move(transfer, Event.RESUME, user=user, ticket=models.new_id(), asked=None)
             try:
                 self._live.connect(transfer)
@@ -222,7 +225,7 @@ class Transfers:
             self._live.tend(transfer)
             self._check_complete(transfer)
             if not self._live.revoke(transfer):
-                raise errors.HostDown(host=transfer.domain.host.name)
+                raise errors.HostDown(host=transfer.host.name)
             try:
                 # A chunk that was sent once more may just have been overwriting what counted.
                 self._check_complete(transfer)
@@ -270,6 +273,7 @@ class Transfers:
             image_id=image_id,
             direction="upload",
             phase=str(Phase.INITIALIZING),
+            host_id=self._places.choose(domain).id,
             allocation=request.allocation,
             initial_size=request.initial_size,
             client=request.client,
@@ -285,7 +289,7 @@ class Transfers:
     def _undo(self, transfer: models.Transfer, error: errors.ApplianceError) -> None:
         """Nothing is left of an upload that could not be started. If the host cannot be asked now, the monitor sees to it."""
         try:
-            with self._hosts.asking(transfer.domain.host) as control:
+            with self._hosts.asking(transfer.host) as control:
                 if transfer.ticket:
                     control.delete_ticket(transfer.ticket)
                 control.delete_volume(transfer.domain_id, transfer.volume)
@@ -308,14 +312,14 @@ class Transfers:
         identity.same_bytes(recorded, shown)
         held = identity.within(transfer.asked or (), self._durable(transfer))
         digests: list[str] = []
-        with self._hosts.asking(transfer.domain.host) as control:
+        with self._hosts.asking(transfer.host) as control:
             for first in range(0, len(held), DIGESTS):
                 digests += control.digests(transfer.domain_id, transfer.volume, held[first : first + DIGESTS])
         identity.same_bytes(dict(zip(held, digests, strict=True)), shown)
 
     def _durable(self, transfer: models.Transfer) -> list[ranges.Range]:
         """What the host holds for good at this moment; nothing if it has no such volume. Raises errors.HostDown."""
-        with self._hosts.asking(transfer.domain.host) as control:
+        with self._hosts.asking(transfer.host) as control:
             try:
                 return ranges.merged(control.volume(transfer.domain_id, transfer.volume)["durable"])
             except client.Refused as refused:
@@ -360,7 +364,7 @@ class Transfers:
             format=transfer.format,
             content_type=transfer.content_type,
             domain=views.Ref(transfer.domain.id, transfer.domain.name),
-            host=views.Ref(transfer.domain.host.id, transfer.domain.host.name),
+            host=views.Ref(transfer.host.id, transfer.host.name) if transfer.host_id else None,
             owner=transfer.owner.name,
             client=transfer.client,
             durable=progress.durable,

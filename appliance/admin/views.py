@@ -52,12 +52,16 @@ class Host:
 
 @dataclass(frozen=True)
 class Domain:
-    """A storage domain; `images` counts. The numbers are the last known ones while `status` is unreachable; else it is active."""
+    """A storage domain; `host` is the one that is asked about it, `hosts` are all that see it; `images` counts.
+
+    The numbers are the last known ones while `status` is unreachable; else it is active.
+    """
 
     id: str
     name: str
     kind: str
     host: Ref
+    hosts: tuple[Ref, ...]
     path: str
     capacity: int
     free: int
@@ -92,7 +96,10 @@ class Image:
 
 @dataclass(frozen=True)
 class Transfer:
-    """One upload. `actions` are those that the phase allows, to the one who asked; `verify` is the running check's progress."""
+    """One upload; `host` is None once it was removed.
+
+    `actions` are those that the phase allows, to the one who asked; `verify` is the running check's progress.
+    """
 
     id: str
     image_id: str | None
@@ -105,7 +112,7 @@ class Transfer:
     format: str
     content_type: str
     domain: Ref
-    host: Ref
+    host: Ref | None
     owner: str
     client: str
     durable: tuple[Range, ...]

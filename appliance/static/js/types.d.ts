@@ -7,7 +7,7 @@ export interface Named { id: string; name: string }
 export interface Me { name: string; role: "admin" | "uploader" | "viewer" }
 
 export interface Domain {
-  id: string; name: string; kind: "data" | "iso"; host: Named; path: string;
+  id: string; name: string; kind: "data" | "iso"; host: Named; hosts: Named[]; path: string;
   capacity: number; free: number; reserved: number; available: number; images: number; status: "active" | "unreachable";
 }
 
@@ -21,7 +21,7 @@ export interface Image {
 
 export interface Transfer {
   id: string; image_id: string | null; name: string; direction: string; phase: string; reason: string | null; reason_code: string | null;
-  size: number; format: string; content_type: string; domain: Named; host: Named; owner: string; client: string;
+  size: number; format: string; content_type: string; domain: Named; host: Named | null; owner: string; client: string;
   durable: Range[]; durable_bytes: number; transferred_bytes: number; verify: { step: string; done: number; total: number } | null;
   expected_sha256: string | null; sha256: string | null; modified: number | null; actions: string[];
   created_at: string; updated_at: string; expires_at: string | null;

@@ -118,7 +118,8 @@ class Domain(View):
     id: str
     name: str
     kind: Literal["data", "iso"]
-    host: Named
+    host: Annotated[Named, Field(description="The host that is asked about it.")]
+    hosts: Annotated[list[Named], Field(description="All hosts that see it: several for shared storage.")]
     path: str
     capacity: Bytes
     free: Bytes
@@ -200,7 +201,7 @@ class Transfer(View):
     format: Format
     content_type: str
     domain: Named
-    host: Named
+    host: Annotated[Named | None, Field(description="Moves the bytes. null once it was removed.")]
     owner: str
     client: Literal["browser", "api"]
     durable: Annotated[list[Range], Field(description="What would survive a power cut: never needs to be sent again.")]
