@@ -102,6 +102,17 @@ class Config:
         low=4,
         high=4096,
     )
+    max_connections: int = setting(
+        4096, "Connections that each port takes; one more is answered with 503 and Retry-After.", unit="connections", low=16, high=65536
+    )
+    max_connections_per_address: int = setting(
+        2048,
+        "Of these, connections from one client's address (of IPv6: one /64 network). A reverse proxy is one client.",
+        unit="connections",
+        low=1,
+        high=65536,
+    )
+    stop_timeout: float = duration(5.0, "Requests that run when the appliance stops have this long to end.", low=0, high=600)
     daemon_port: int = tcp_port(54322, "TLS port of the local imaged's images service, for clients that reach the host directly. 0: none.")
     heartbeat_timeout: float = duration(60.0, "A browser's upload whose heartbeat is missing for this long is paused: its page is gone.")
     ticket_lifetime: float = duration(

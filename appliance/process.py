@@ -9,7 +9,7 @@ import resource
 import socket
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import cherrypy
 import click
@@ -30,8 +30,9 @@ DOMAINS = {"data": "data", "iso": "iso"}
 
 #: The log file: bytes of one, and how many old ones are kept.
 LOG_BYTES, LOG_FILES = 16 << 20, 4
-#: Seconds after which a stop that hangs is given up: everything that was acknowledged is on the disks.
-GIVE_UP = 20.0
+#: Seconds beyond what requests have to end (at each port, and at the daemon) when a stop that hangs is given up: everything that was
+#: acknowledged is on the disks.
+GIVE_UP = 18.0
 
 
 def run(settings: config.Config) -> int:
@@ -53,8 +54,9 @@ def run(settings: config.Config) -> int:
         rooms.open(bus, stack)
         bus.start()
         stack.callback(bus.exit)
-        stack.callback(rooms.sessions.end_all)
-        stack.callback(_give_up_after, GIVE_UP)
+        # Bytes that still move then wait for a host, or for a client that the listeners have given up.
+        stack.callback(_later, settings.stop_timeout, rooms.sessions.end_all)
+        stack.callback(_later, 3 * settings.stop_timeout + GIVE_UP, _leave)
         _announce(settings, installation)
         os.read(stop, 1)
         log.info("Stopping")
@@ -125,7 +127,16 @@ class Rooms:
     def _listener(self, bus, setting, port, app, context) -> server.Listener:
         settings = self._settings
         return server.Listener(
-            bus, setting, (settings.host, port), app, threads=settings.threads, timeout=settings.inactivity_timeout, tls=context
+            bus,
+            setting,
+            (settings.host, port),
+            app,
+            threads=settings.threads,
+            tls=context,
+            timeout=settings.inactivity_timeout,
+            shutdown_timeout=settings.stop_timeout,
+            max_connections=settings.max_connections,
+            max_connections_each=settings.max_connections_per_address,
         )
 
     @property
@@ -139,10 +150,10 @@ class Rooms:
             (settings.host, settings.daemon_port) if settings.daemon_port else None,
             installation.certificate,
             installation.certificate_key,
-            settings.log_level,
+            settings,
             self._daemon_threads,
         )
-        return supervisor.Supervisor(supervisor.socket_directory(settings.state_dir), words)
+        return supervisor.Supervisor(supervisor.socket_directory(settings.state_dir), words, stop_timeout=settings.stop_timeout)
 
 
 class Watch(plugins.SimplePlugin):
@@ -250,14 +261,15 @@ def _signals(bus: wspbus.Bus) -> Iterator[int]:
         os.close(writer)
 
 
-def _give_up_after(seconds: float) -> None:
-    def leave() -> None:
-        log.error("Something still hangs after %.0f s: leaving it", seconds)
-        os._exit(1)
-
-    timer = threading.Timer(seconds, leave)
+def _later(seconds: float, act: Callable[[], None]) -> None:
+    timer = threading.Timer(seconds, act)
     timer.daemon = True
     timer.start()
+
+
+def _leave() -> None:
+    log.error("Something still hangs: leaving it")
+    os._exit(1)
 
 
 def _raise_file_limit() -> None:

@@ -3,6 +3,7 @@
 import contextlib
 import hashlib
 import logging
+import math
 import os
 import pathlib
 import stat
@@ -13,7 +14,7 @@ import threading
 import time
 from collections.abc import Sequence
 
-from appliance import errors, files
+from appliance import config, errors, files
 from imaged import client
 
 log = logging.getLogger("imaged")
@@ -29,20 +30,24 @@ MAX_THREADS = 4096
 BACKOFF = (0.1, 10.0)
 #: A daemon that ran this long (seconds) has a clean slate.
 HEALTHY = 30.0
-#: Seconds that it has to say that it is ready; and to stop, before it is killed (which costs no acknowledged byte).
+#: Seconds that it has to say that it is ready; and to stop, after the time that it gives its requests, before it is killed (which costs no
+#: acknowledged byte).
 START_TIMEOUT = 20.0
-STOP_TIMEOUT = 8.0
+STOP_TIMEOUT = 6.0
 
 
 class Supervisor:
-    """One daemon. `arguments` are those of `python -m imaged` beside its sockets' and --supervised, which are ours."""
+    """One daemon. `arguments` are those of `python -m imaged` beside its sockets', --supervised and --stop-timeout, which are ours."""
 
-    def __init__(self, sockets: pathlib.Path, arguments: Sequence[str]):
+    def __init__(self, sockets: pathlib.Path, arguments: Sequence[str], *, stop_timeout: float = 2):
+        """`stop_timeout` is how long (seconds) its running requests have when it stops."""
+        self._stop_timeout = math.ceil(stop_timeout)
         self.control = f"unix:{sockets / 'control'}"
         self.images = f"unix:{sockets / 'images'}"
         self._command = [
             *(sys.executable, "-m", "imaged", "--supervised"),
             *("--control-socket", str(sockets / "control"), "--local-socket", str(sockets / "images")),
+            *("--stop-timeout", str(self._stop_timeout)),
             *arguments,
         ]
         self._stopping = threading.Event()
@@ -73,7 +78,7 @@ class Supervisor:
         if process is not None:
             process.terminate()
             try:
-                process.wait(STOP_TIMEOUT)
+                process.wait(self._stop_timeout + STOP_TIMEOUT)
             except subprocess.TimeoutExpired:
                 log.error("imaged does not stop: killed")
                 process.kill()
@@ -131,14 +136,16 @@ def arguments(
     listen: tuple[str, int] | None,
     certificate: pathlib.Path,
     key: pathlib.Path,
-    log_level: str,
+    settings: config.Config,
     threads: int,
 ) -> list[str]:
     """The daemon's command line: `roots` that volumes may lie under, `listen` (host, port) for clients that reach the host directly.
 
     `threads` are as many as chunks may move at once: with fewer, those beyond would wait for the daemon instead of being refused at once.
     """
-    words = ["--log-level", log_level, "--threads", str(threads)]
+    words = ["--log-level", settings.log_level, "--threads", str(threads)]
+    words += ["--max-connections", str(settings.max_connections)]
+    words += ["--max-connections-per-address", str(settings.max_connections_per_address)]
     for root in roots:
         words += ["--root", str(root)]
     if listen:

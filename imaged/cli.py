@@ -31,6 +31,9 @@ def _setting(name: str, metavar: str | None, **kind: Any):
 @_setting("supervised", None, is_flag=True, flag_value=True)
 @_setting("host_id", "TEXT")
 @_setting("threads", "NUMBER", type=int)
+@_setting("max_connections", "NUMBER", type=int)
+@_setting("max_connections_per_address", "NUMBER", type=int)
+@_setting("stop_timeout", "SECONDS", type=int)
 @_setting("log_level", "LEVEL")
 @click.version_option(server.version(), prog_name="imaged")
 @click.pass_context

@@ -23,6 +23,8 @@ IMAGES_PORT = 54322
 #: Bytes that fit the address of a unix socket, without its closing NUL.
 MAX_SOCKET_PATH = 107
 MAX_FILE = 1 << 20
+#: What settings that are numbers may be, at least and at most.
+NUMBERS = {"threads": (4, 4096), "max_connections": (16, 65536), "max_connections_per_address": (1, 65536), "stop_timeout": (0, 3600)}
 LOG_LEVELS = ("debug", "info", "warning", "error")
 #: Names the same host the same way each time it starts, without giving its machine id away.
 HOST_NAMESPACE = uuid.UUID("5a1f8a0e-6f0c-4e0c-9c43-0f6f2b6f7f3d")
@@ -65,6 +67,11 @@ class Config:
     supervised: bool = setting(False, "Stop when standard input ends: the program that started this one is gone.")
     host_id: str = setting("", "Name of this host for programs. Empty: made from the machine id.")
     threads: int = setting(512, "Requests that each address serves at once, 4 to 4096; idle connections need none.")
+    max_connections: int = setting(4096, "Connections that each TCP address takes, 16 to 65536; one more is answered with 503.")
+    max_connections_per_address: int = setting(
+        2048, "Of these, connections from one client's address, 1 to 65536. An IPv6 client counts by its /64 network."
+    )
+    stop_timeout: int = setting(10, "Seconds, 0 to 3600, that running requests have to end when the daemon stops.")
     log_level: str = setting("info", f"Least severity that is logged, to standard error: {', '.join(LOG_LEVELS)}.")
 
 
@@ -129,9 +136,10 @@ def _convert(name: str, value: Any, where: str) -> Any:
         if not isinstance(value, bool):
             raise bad("true or false")
         return value
-    if name == "threads":
-        if not isinstance(value, int) or isinstance(value, bool) or not 4 <= value <= 4096:
-            raise bad("a number from 4 to 4096")
+    if name in NUMBERS:
+        least, most = NUMBERS[name]
+        if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
+            raise bad(f"a number from {least} to {most}")
         return value
     if name == "root":
         if not isinstance(value, list | tuple) or not all(isinstance(item, str) and item for item in value):

@@ -42,6 +42,12 @@ class Durability:
         with self._lock:
             return self._durable.copy()
 
+    @property
+    def waiting(self) -> bool:
+        """Is there anything that a flush would make durable?"""
+        with self._lock:
+            return bool(self._finished)
+
     def begin(self, start: int, end: int) -> Range:
         """Bytes from `start` up to `end` are about to change: from now on they are not durable. Returns what `finish` wants.
 

@@ -22,10 +22,9 @@ log = logging.getLogger("imaged")
 
 #: Threads of a control service: its requests are short, and its clients few.
 CONTROL_THREADS = 32
-#: Seconds that running requests have to end before they are broken off ...
-STOP_TIMEOUT = 2.0
-# ... and seconds after which the process ends whatever hangs, before its supervisor kills it: no byte that was acknowledged is lost.
-GIVE_UP = 6.0
+#: Seconds after the end of its stop_timeout when the process ends whatever hangs, before its supervisor kills it: no byte that was
+#: acknowledged is lost.
+GIVE_UP = 4.0
 
 
 class CannotStart(Exception):
@@ -67,7 +66,7 @@ class Daemon:
             healthy = self._watch(wakeups)
             systemd.notify("STOPPING=1")
             log.info("stopping")
-            _give_up_after(GIVE_UP)
+            _give_up_after(self._settings.stop_timeout + GIVE_UP)
         log.info("stopped")
         if not healthy:
             sys.exit(1)
@@ -115,7 +114,15 @@ class Daemon:
             raise CannotStart(f"TLS cannot be set up with {paths}: {reason}") from None
 
     def _launch(self, bind: tuple[str, int] | str, app: Callable, threads: int, context: ssl.SSLContext | None = None) -> None:
-        server = Server(bind, app, threads=threads, tls=context, shutdown_timeout=STOP_TIMEOUT)
+        server = Server(
+            bind,
+            app,
+            threads=threads,
+            tls=context,
+            shutdown_timeout=self._settings.stop_timeout,
+            max_connections=self._settings.max_connections,
+            max_connections_each=self._settings.max_connections_per_address,
+        )
         try:
             self._threads.append(server.launch())
         except OSError as error:

@@ -52,8 +52,9 @@ class Context:
         self.jobs = Jobs()
 
     def close(self) -> None:
-        """Ends the jobs."""
+        """Ends the jobs, and makes durable what was written and not flushed. Nothing may be written any more."""
         self.jobs.close()
+        self.tickets.flush()
 
 
 def images_app(context: Context) -> "App":

@@ -4,6 +4,7 @@ Whoever knows a ticket's id may read or write one image. It lives `timeout` seco
 at once, also where a peer is silent, and returns when nobody can write another byte.
 """
 
+import logging
 import os
 import threading
 import time
@@ -18,6 +19,8 @@ from imaged.backends import Place
 from imaged.backends.policy import Policy
 from imaged.ops import Operation
 from imaged.ranges import Ranges
+
+log = logging.getLogger(__name__)
 
 #: Seconds that an expired ticket can still be looked at, and revived, before it is forgotten.
 GRACE = 600.0
@@ -301,6 +304,16 @@ class Tickets:
             ids = list(self._tickets)
         for ticket_id in ids:
             self.remove(ticket_id)
+
+    def flush(self) -> None:
+        """What was written and waits for a flush becomes durable, where that is possible: the daemon stops."""
+        for ticket in self.all():
+            if ticket.durability.waiting:
+                try:
+                    with ticket.place.open(write=True) as backend:
+                        ticket.durability.flush(backend.flush)
+                except (errors.DaemonError, OSError) as error:
+                    log.error("What was written for %s is not durable: %s", ticket.terms.transfer_id, error)
 
     def _forget_expired(self) -> None:
         for ticket_id in [ticket_id for ticket_id, ticket in self._tickets.items() if ticket.forgettable]:

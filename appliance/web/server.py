@@ -6,6 +6,7 @@ import socket
 import ssl
 import threading
 from collections.abc import Callable
+from typing import Any
 
 from cherrypy.process import plugins, wspbus
 
@@ -68,13 +69,14 @@ class Listener(plugins.SimplePlugin):
         app: Callable,
         *,
         threads: int,
-        timeout: float,
         tls: ssl.SSLContext | None,
+        **limits: Any,
     ):
+        """`threads`, `tls` and `limits` are those of `httpd.Server`."""
         super().__init__(bus)
         self._setting = setting
         self._address = address
-        self._server = httpd.Server(address, logged(app), threads=threads, tls=tls, timeout=timeout, name=NAME)
+        self._server = httpd.Server(address, logged(app), threads=threads, tls=tls, name=NAME, **limits)
         self._thread: threading.Thread | None = None
         self._open = False
 

@@ -18,11 +18,16 @@ MAX_JSON = 64 << 10
 
 
 def json_body(request: webob.Request, limit: int = MAX_JSON) -> dict[str, Any]:
-    """The request's body: a JSON object of at most `limit` bytes. Raises LengthRequired, TooLarge, ShortBody or BadRequest."""
+    """The request's body: a JSON object of at most `limit` bytes. Raises LengthRequired, TooLarge, ShortBody, Stalled or BadRequest."""
     length = content_length(request)
     if length > limit:
         raise errors.TooLarge(f"The body has {length} bytes: at most {limit} are taken")
-    data = request.environ["wsgi.input"].read(length)
+    try:
+        data = request.environ["wsgi.input"].read(length)
+    except TimeoutError:
+        raise errors.Stalled() from None
+    except OSError:
+        data = b""
     if len(data) < length:
         raise errors.ShortBody(length, len(data))
     try:

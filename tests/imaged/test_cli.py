@@ -25,7 +25,8 @@ def place(tmp_path):
 @pytest.fixture
 def words(place):
     """The usual command line: both services on unix sockets."""
-    return ["--threads", 4, "--root", place / "root", "--local-socket", place / "images.sock", "--control-socket", place / "control.sock"]
+    sockets = ["--local-socket", place / "images.sock", "--control-socket", place / "control.sock"]
+    return ["--threads", 4, "--stop-timeout", 1, "--root", place / "root", *sockets]
 
 
 @pytest.fixture
