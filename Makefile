@@ -51,7 +51,7 @@ test: install ## unit and integration tests
 browser: install node_modules/.package-lock.json ## the product as its users have it: Chromium, kills, a virtual machine
 	$(PYTEST) -n 2 --dist loadfile tests/e2e tests/browser
 
-bench: install ## speed and memory beside nginx, into docs/performance.md; ARGS="--short" for a quick look
+bench: install ## speed, latency and memory beside nginx and ovirt-imageio, into docs/performance.md; ARGS="--short" for a quick look
 	@.ci/packages bench
 	$(BIN)/python -m bench $(ARGS)
 

@@ -1,130 +1,116 @@
-"""`python -m bench [--short] [--rows plain,tls]`: measures, prints, and writes docs/performance.md (unless short or not all rows)."""
+"""`python -m bench`: measures all rows, prints them, and writes docs/performance.md with its chart."""
 
 import argparse
-import base64
-import datetime
-import hashlib
 import os
 import pathlib
 import tempfile
+import time
 
-from bench import contenders, measure
-from imaged import units
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
 
-DOCUMENT = pathlib.Path(__file__).parents[1] / "docs" / "performance.md"
-MIB = 1 << 20
+from bench import latency, measure, memory, report, rows, stage
 
-COUNTS = (1, 8, 32)
+DOCUMENTS = pathlib.Path(__file__).parents[1] / "docs"
+DOCUMENT, PICTURE = DOCUMENTS / "performance.md", DOCUMENTS / "images" / "performance.svg"
 
-#: Row → TLS, with a digest.
-UPLOADS = {"plain": (False, False), "digest": (False, True), "tls": (True, False), "tls-digest": (True, True)}
-ROWS = (*UPLOADS, "memory")
+#: Those that are not a ratio of two transfers; with TLS or not.
+ANSWERS = {"latency": False, "latency-tls": True}
+NAMES = (*(row.name for row in rows.ROWS), *ANSWERS, "memory")
+#: What one of them weighs in the progress bar, in rounds of a row.
+WEIGHT = 12
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="bench", description=__doc__)
-    parser.add_argument("--short", action="store_true", help="smaller and fewer: a look, nothing to write down")
-    parser.add_argument("--rows", default=",".join(ROWS), help=f"only these, nothing to write down either: {','.join(ROWS)}")
-    options = parser.parse_args()
-    short, rows = options.short, options.rows.split(",")
-    if unknown := set(rows) - set(ROWS):
-        parser.error(f"no such rows: {', '.join(sorted(unknown))}; there are {', '.join(ROWS)}")
-    memory = pathlib.Path("/dev/shm")
-    where = memory if memory.is_dir() and os.access(memory, os.W_OK) else None
-    with tempfile.TemporaryDirectory(prefix="bench-", dir=where) as name:
-        directory = pathlib.Path(name)
-        text = "\n".join(
-            [
-                introduction(in_memory=where is not None),
-                *speed(directory, rows, size=(128 if short else 1024) * MIB, rounds=3 if short else 7),
-                "",
-                *(memory_table(directory, sizes=(8 * MIB, 32 * MIB) if short else (32 * MIB, 256 * MIB)) if "memory" in rows else ()),
-            ]
+    options = arguments()
+    console = Console(highlight=False)
+    began = time.monotonic()
+    with (
+        tempfile.TemporaryDirectory(prefix="bench-", dir=memory_directory()) as fast,
+        tempfile.TemporaryDirectory(prefix="bench-", dir=options.disk) as disk,
+    ):
+        with Progress(
+            TextColumn("{task.description:<12}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn(), console=console
+        ) as progress:
+            results, answers, held = measured(options, pathlib.Path(fast), pathlib.Path(disk), progress)
+    show(console, results, answers, held)
+    console.print(f"{time.monotonic() - began:.0f} s")
+    if held and not options.short and set(options.rows) == set(NAMES):
+        PICTURE.write_text(report.picture(results))
+        head = report.introduction(
+            in_memory=memory_directory() is not None, picture=PICTURE.relative_to(DOCUMENTS).as_posix(), cores=os.cpu_count() or 1
         )
-    if not short and set(rows) == set(ROWS):
-        DOCUMENT.write_text(text + "\n")
-        print(f"Written into docs/{DOCUMENT.name}")
+        DOCUMENT.write_text(report.document(head, results, answers, held))
+        console.print(f"Written into docs/{DOCUMENT.name}")
 
 
-def introduction(*, in_memory: bool) -> str:
-    today = datetime.datetime.now(datetime.UTC).date()
-    place = "in memory (tmpfs)" if in_memory else "on its disk"
-    return f"""# How fast it is
-
-Written by `make bench`, {today}, on a machine with {os.cpu_count()} cores; files {place}. Client, appliance and daemon share
-these cores. The absolute numbers are this machine's; the ratios say more.
-
-## Upload
-
-One connection, the whole image in one PUT: client → appliance → unix socket → imaged → file, beside
-client → nginx (`proxy_request_buffering off`) → unix socket → nginx WebDAV PUT → file. Both in turn in one run; medians, and the
-median of each pair's ratio. With TLS both show the same certificate. *Digest*: the chunk carries a SHA-256 that the host verifies
-before it answers; nginx has no such thing. CPU is the servers' alone."""
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="bench", description=__doc__)
+    parser.add_argument("--short", action="store_true", help="smaller and fewer, within 2 minutes: a look, nothing is written down")
+    parser.add_argument("--rows", default=",".join(NAMES), help=f"only these, and nothing is written down: {', '.join(NAMES)}")
+    parser.add_argument("--disk", default="/var/tmp", metavar="DIR", help="a directory on a real disk, for the row that needs one")
+    options = parser.parse_args()
+    options.rows = options.rows.split(",")
+    if unknown := set(options.rows) - set(NAMES):
+        parser.error(f"no such rows: {', '.join(sorted(unknown))}; there are {', '.join(NAMES)}")
+    if not os.path.isdir(options.disk):
+        parser.error(f"{options.disk} is not a directory")
+    return options
 
 
-def speed(directory: pathlib.Path, rows: list[str], size: int, rounds: int) -> list[str]:
-    source = directory / "source"
-    digest = image(source, size)
-    lines = [
-        "",
-        "| upload | image | ours, MiB/s | nginx, MiB/s | ratio | ours, CPU s/GiB | nginx, CPU s/GiB |",
-        "| --- | --- | --- | --- | --- | --- | --- |",
-    ]
-    print("\n".join(lines))
-    for tls in (False, True):
-        chosen = [with_digest for name, (over_tls, with_digest) in UPLOADS.items() if name in rows and over_tls == tls]
-        if not chosen:
-            continue
-        with contenders.both(directory / f"speed-{tls}", tls=tls) as (ours, theirs):
-            for with_digest in chosen:
-                name, headers = (", digest", {"Content-Digest": digest}) if with_digest else ("", {})
-                mine, other, ratio = measure.pairs(ours, theirs, source, rounds, headers)
-                lines.append(
-                    f"| {'TLS' if tls else 'plain'}{name} | {units.size(size)} | {mine.speed:.0f} | {other.speed:.0f} | {ratio:.2f} "
-                    f"| {mine.cpu:.2f} | {other.cpu:.2f} |"
-                )
-                print(lines[-1], flush=True)
-    source.unlink()
-    return lines
+def memory_directory() -> pathlib.Path | None:
+    """A directory in memory, if this machine has one for us."""
+    memory_files = pathlib.Path("/dev/shm")
+    return memory_files if memory_files.is_dir() and os.access(memory_files, os.W_OK) else None
 
 
-def memory_table(directory: pathlib.Path, sizes: tuple[int, ...]) -> list[str]:
-    lines = [
-        "## Memory",
-        "",
-        "The most that appliance and daemon together ever held (VmHWM) from their start to the end of as many uploads at once, over TLS.",
-        "",
-        f"| image | {' | '.join(f'{count} at once' for count in COUNTS)} |",
-        "| --- |" + " --- |" * len(COUNTS),
-    ]
-    print("\n".join(["", *lines]))
-    source = directory / "source"
-    for size in sizes:
-        image(source, size)
-        held = []
-        for count in COUNTS:
-            # Started anew for each: a process does not give back all that it once had.
-            ours = contenders.Appliance(directory / f"memory-{size}-{count}", tls=True)
-            try:
-                measure.upload(ours, source, count)
-                held.append(units.size(measure.peak_memory(ours)))
-            finally:
-                ours.stop()
-        lines.append(f"| {units.size(size)} | {' | '.join(held)} |")
-        print(lines[-1], flush=True)
-    source.unlink()
-    return lines
+def measured(
+    options: argparse.Namespace, fast: pathlib.Path, disk: pathlib.Path, progress: Progress
+) -> tuple[list[measure.Result], list[latency.Result], memory.Result | None]:
+    """All that was asked for, shown as it comes."""
+    chosen = [row for row in rows.ROWS if row.name in options.rows]
+    total = sum(measure.rounds(row, short=options.short) for row in chosen)
+    total += WEIGHT * len(set(ANSWERS) & set(options.rows)) + (memory.steps() if "memory" in options.rows else 0)
+    task = progress.add_task("", total=total)
+
+    def done(steps: int = 1) -> None:
+        progress.advance(task, steps)
+
+    results, answers, held = [], [], None
+    with stage.Stage(fast, disk) as on:
+        for row in chosen:
+            progress.update(task, description=row.name)
+            results.append(measure.measure(row, on, short=options.short, done=done))
+            one = results[-1]
+            holds = report.verdict(one.ratio, row.floor, row.goal)
+            progress.console.print(f"{row.path}: {one.ratio:.2f} of {row.theirs}  {holds}", markup=False)
+    for name, tls in ANSWERS.items():
+        if name in options.rows:
+            progress.update(task, description=name)
+            answers.append(latency.run(fast / name, tls=tls, short=options.short))
+            progress.console.print(f"{name}: {answers[-1].busy.worst:.1f} ms, {answers[-1].failures} failures", markup=False)
+            done(WEIGHT)
+    if "memory" in options.rows:
+        progress.update(task, description="memory")
+        held = memory.run(fast, short=options.short, done=done)
+    return results, answers, held
 
 
-def image(path: pathlib.Path, size: int) -> str:
-    """Writes `size` random bytes, so that nothing on the way can make less of them; the value of Content-Digest for them."""
-    digest = hashlib.sha256()
-    with path.open("wb") as file:
-        for _ in range(0, size, MIB):
-            piece = os.urandom(MIB)
-            digest.update(piece)
-            file.write(piece)
-    return f"sha-256=:{base64.b64encode(digest.digest()).decode()}:"
+def show(console: Console, results: list[measure.Result], answers: list[latency.Result], held: memory.Result | None) -> None:
+    """The tables of the document, on the terminal."""
+    for head, lines in (
+        (report.TRANSFER_HEAD, [report.line(one) for one in results]),
+        (report.LATENCY_HEAD, [report.latency_line(one) for one in answers]),
+    ):
+        if lines:
+            shown = Table(*head)
+            for cells in lines:
+                shown.add_row(*(cell.replace("*", "") for cell in cells))
+            # A terminal may be narrow, and a log has no width: every number must be legible.
+            Console(width=max(console.width, 160), highlight=False).print(shown)
+    for text in report.memory_tables(held) if held else ():
+        console.print(text, "", sep="\n", markup=False)
 
 
 main()

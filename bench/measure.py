@@ -1,86 +1,135 @@
-"""The measuring itself: uploads started together, their time, the servers' CPU, the servers' memory."""
+"""The measuring itself: the same load to both in turn; its time, and the servers' CPU."""
 
 import dataclasses
-import json
 import pathlib
 import statistics
-import subprocess
 import sys
+from collections.abc import Callable, Sequence
 
-import psutil
+from bench import images, load, rows, server, stage
 
 GIB, MIB = 1 << 30, 1 << 20
 
 
 @dataclasses.dataclass(frozen=True)
 class Run:
-    """One or more uploads at once. `speed` is MiB/s of all together, `cpu` the servers' CPU seconds a GiB."""
+    """`speed` is MiB/s of all connections together, or requests/s; `cpu` the servers' CPU seconds a GiB."""
 
     speed: float
     cpu: float
 
 
-def upload(contender, source: pathlib.Path, count: int = 1, headers: dict[str, str] | None = None) -> Run:
-    """`count` uploads of `source` at the same time, and their removal, which is not measured."""
-    size = source.stat().st_size
-    specs = [
-        {"port": contender.port, "ca": contender.ca, "source": str(source), **contender.prepare(size, headers or {})} for _ in range(count)
-    ]
-    clients = [
-        subprocess.Popen(
-            [sys.executable, "-m", "bench.client", json.dumps(spec)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
-        )
-        for spec in specs
-    ]
-    try:
-        for client in clients:
-            assert client.stdout is not None and client.stdout.readline() == "ready\n"
-        before = cpu_seconds(contender)
-        for client in clients:
-            assert client.stdin is not None
-            client.stdin.write("go\n")
-        answers = [client.communicate()[0] for client in clients]
-        after = cpu_seconds(contender)
-    finally:
-        for client in clients:
-            client.kill()
-            client.wait()
-    assert all(client.returncode == 0 for client in clients), "an upload failed"
-    contender.forget()
-    total = size * count
-    return Run(total / MIB / max(map(float, answers)), (after - before) / (total / GIB))
+@dataclasses.dataclass(frozen=True)
+class Result:
+    """Medians of both; `ratio` of the speeds, and `cpu_ratio`, are medians of the pairs' own ratios."""
+
+    row: rows.Row
+    ours: Run
+    theirs: Run
+    ratio: float
+    cpu_ratio: float
 
 
-def cpu_seconds(contender) -> float:
-    times = [process.cpu_times() for process in contender.processes()]
-    return sum(time.user + time.system for time in times)
+def result(row: rows.Row, pairs: Sequence[tuple[Run, Run]]) -> Result:
+    """Of `pairs` (ours, theirs) that were taken in turn: whatever else the machine did then, it did to both."""
+    # A run too short for the kernel's clock has taken no CPU time at all.
+    spent = [mine.cpu / other.cpu for mine, other in pairs if other.cpu]
+    return Result(
+        row,
+        median([mine for mine, _ in pairs]),
+        median([other for _, other in pairs]),
+        statistics.median(mine.speed / other.speed for mine, other in pairs),
+        statistics.median(spent) if spent else float("nan"),
+    )
 
 
-def peak_memory(contender) -> int:
-    """Bytes: the most that each of its processes ever held, added up (VmHWM)."""
-    return sum(_peak(process) for process in contender.processes())
-
-
-def _peak(process: psutil.Process) -> int:
-    status = pathlib.Path(f"/proc/{process.pid}/status").read_text()
-    return int(status.partition("VmHWM:")[2].split()[0]) << 10
-
-
-def median(runs: list[Run]) -> Run:
+def median(runs: Sequence[Run]) -> Run:
     return Run(statistics.median(run.speed for run in runs), statistics.median(run.cpu for run in runs))
 
 
-def pairs(ours, theirs, source: pathlib.Path, rounds: int, headers: dict[str, str]) -> tuple[Run, Run, float]:
-    """Uploads to both in turn, `rounds` times after one that is not counted: medians of ours and theirs, and the median of the ratios.
+def rounds(row: rows.Row, *, short: bool) -> int:
+    """How many, with the first, which is not counted."""
+    return 1 + (min(row.rounds, 3) if short else row.rounds)
 
-    In turn, and the ratio taken within each pair: whatever else the machine does then, it does to both.
-    """
-    measured = []
-    for number in range(rounds + 1):
+
+def measure(row: rows.Row, on: stage.Stage, *, short: bool, done: Callable[[], None]) -> Result:
+    """All rounds of one row; `done` is called after each. The first is not counted: in it, every byte is compared."""
+    source = on.memory / "source"
+    size = row.quick if short else row.size
+    (images.sparse if isinstance(row.does, str) else images.full)(source, size)
+    ours, theirs = _Contender(row, on, source, row.ours), _Contender(row, on, source, row.theirs)
+    pairs = []
+    for number in range(rounds(row, short=short)):
         # Whoever goes first finds colder caches: take turns in that too.
         order = (ours, theirs) if number % 2 else (theirs, ours)
-        runs = {contender: upload(contender, source, headers=headers if contender is ours else None) for contender in order}
+        runs = {contender: contender.run(check=number == 0) for contender in order}
         if number:
-            measured.append((runs[ours], runs[theirs]))
-    ratio = statistics.median(mine.speed / other.speed for mine, other in measured)
-    return median([mine for mine, _ in measured]), median([other for _, other in measured]), ratio
+            pairs.append((runs[ours], runs[theirs]))
+        done()
+    source.unlink()
+    return result(row, pairs)
+
+
+class _Contender:
+    """One side of a row."""
+
+    def __init__(self, row: rows.Row, on: stage.Stage, source: pathlib.Path, name: str):
+        self._row, self._stage, self._source = row, on, source
+        self._server = on.call(name)
+        self._size = source.stat().st_size
+        self._digest = images.digest(source) if row.digest and name == row.ours else None
+
+    def run(self, *, check: bool) -> Run:
+        """One run, and the removal of what it left, which is not measured."""
+        try:
+            return self._disk(check) if isinstance(self._row.does, str) else self._load(self._row.does, check)
+        finally:
+            self._server.forget()
+
+    def _load(self, does: load.Load, check: bool) -> Run:
+        reads = does.mode in ("get", "read")
+        if reads:
+            targets = [self._server.publish(self._source)] * does.connections
+            does = dataclasses.replace(does, mode="fetch") if check and does.mode == "get" else does
+        else:
+            place = self._stage.disk if self._row.disk else None
+            # Writes of pieces go into one image, on all connections.
+            images_of = 1 if does.mode == "write" else does.connections
+            targets = self._server.prepare(self._size, images_of, chunked=bool(does.chunk), place=place) * (does.connections // images_of)
+        extra = f"Content-Digest: {self._digest}\r\n" if self._digest else ""
+        targets = [load.Target(target.path + self._row.query, target.headers + extra) for target in targets]
+        words = load.words(does, self._server.port(does.tls), self._server.ca if does.tls else None, self._source, targets)
+        seconds, requests, cpu = run(words, self._server)
+        if check and not reads:
+            for pieces in self._server.stored():
+                images.check(self._source, pieces)
+        total = self._size * (1 if does.mode in ("read", "write") else does.connections)
+        return Run(requests / seconds if does.chunk else total / MIB / seconds, cpu / (total / GIB))
+
+    def _disk(self, check: bool) -> Run:
+        uploads = self._row.does == "upload"
+        target = self._server.prepare(self._size, 1)[0] if uploads else self._server.publish(self._source)
+        copy = self._server.stored()[0][0] if uploads else self._stage.memory / "copy"
+        url = f"http://127.0.0.1:{self._server.port(False)}{target.path}"
+        file = self._source if uploads else copy
+        seconds, _, cpu = run([sys.executable, "-m", "bench.real_client", str(self._row.does), str(file), url], self._server)
+        if check:
+            images.check_disk(self._source, copy)
+        if not uploads:
+            copy.unlink()
+        return Run(self._size / MIB / seconds, cpu / (self._size / GIB))
+
+
+def run(words: Sequence[str], measured: server.Server) -> tuple[float, float, float]:
+    """Seconds and requests of the client, and CPU seconds of the server meanwhile."""
+    with load.client(words) as client:
+        before = measured.cpu_seconds()
+        client.begin()
+        seconds, requests = client.end()
+        return seconds, requests, measured.cpu_seconds() - before
+
+
+def peak_memory(pid: int) -> int:
+    """Bytes: the most that the process ever held (VmHWM)."""
+    status = pathlib.Path(f"/proc/{pid}/status").read_text()
+    return int(status.partition("VmHWM:")[2].split()[0]) << 10
