@@ -59,12 +59,12 @@ class Connection(cheroot.server.HTTPConnection):
         try:
             self.socket.settimeout(0)
             if fresh and not self._handshake():
-                return True
+                return self._may_wait()
             if not self.rfile.gather(MAX_HEADERS):
                 # A browser may connect and shake hands ahead of need.
                 if self.rfile.has_data() or not fresh:
                     self._begin(HEAD_TIMEOUT)
-                return True
+                return self._may_wait()
             self.socket.settimeout(self.timeout)
         except ssl.SSLError as error:
             self._broken(error)
@@ -98,8 +98,7 @@ class Connection(cheroot.server.HTTPConnection):
 
     def expire(self) -> None:
         """It has waited long enough."""
-        if self.rfile.has_data():
-            self.refuse("408 Request Timeout", "The request did not come to its end", "Error-Code: stalled")
+        self._give_up()
         self.close()
 
     def drain(self) -> None:
@@ -115,6 +114,17 @@ class Connection(cheroot.server.HTTPConnection):
         # Shutting it down would end the lingering too.
         if not self._lingers:
             super()._close_kernel_socket()  # type: ignore[misc]  # which cheroot's types leave out
+
+    def _may_wait(self) -> bool:
+        """Who dribbles may never be in the selector when that looks for those whose time is over."""
+        if time.monotonic() < self.deadline:
+            return True
+        self._give_up()
+        return False
+
+    def _give_up(self) -> None:
+        if self.rfile.has_data():
+            self.refuse("408 Request Timeout", "The request did not come to its end", "Error-Code: stalled")
 
     def _begin(self, seconds: float) -> None:
         """The first byte of something that has to be whole in time."""
