@@ -5,7 +5,7 @@ import { texts } from "../texts.js";
 import { size } from "../units.js";
 import { Bar } from "./bar.js";
 import { h, icon, say } from "./dom.js";
-import { head, staleBanner, uploadButton } from "./frame.js";
+import { head, staleBanner, uploadButton } from "./head.js";
 import { paintSpace } from "./overview.js";
 import { imagesList } from "./images-list.js";
 import { problemSlot } from "./problem.js";

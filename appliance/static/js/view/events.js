@@ -2,7 +2,7 @@
 
 import { texts } from "../texts.js";
 import { eventsList } from "./events-list.js";
-import { head, staleBanner } from "./frame.js";
+import { head, staleBanner } from "./head.js";
 
 /** @param {import("./frame.js").Place} place */
 export function show({ main }) {

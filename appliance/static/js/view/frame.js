@@ -5,7 +5,8 @@ import { keepPageWhile } from "../api.js";
 import { queue } from "../queue.js";
 import { texts } from "../texts.js";
 import { announce, listen } from "./announce.js";
-import { attr, button, h, icon, say } from "./dom.js";
+import { attr, h, icon } from "./dom.js";
+import { mayUpload, upload } from "./head.js";
 import * as tray from "./tray.js";
 
 /** @typedef {import("../types").Me} Me */
@@ -32,37 +33,6 @@ const ROUTES = [
   [/^\/settings$/, "/settings", texts.nav.settings, () => import("./settings.js")],
 ];
 
-/** Which domain the view at hand would upload to. @type {string | null} */
-let domain = null;
-
-/** @param {Me} me */
-export function mayUpload(me) {
-  return me.role !== "viewer";
-}
-
-/**
- * Open the upload dialog, where this browser and this user can upload.
- * @param {File[]} files
- */
-export async function upload(files = []) {
-  const dialog = await import("./upload-dialog.js");
-  dialog.open(files, domain);
-}
-
-/** The Upload button of a page's head. @param {Me} me */
-export function uploadButton(me) {
-  if (!mayUpload(me)) return null;
-  return button(texts.verb.uploadImage, "upload", { class: "primary", test: "upload-button", disabled: abilities.lacking().length > 0, onclick: () => upload() });
-}
-
-/**
- * @param {string} title
- * @param {...(Node | null)} extra
- */
-export function head(title, ...extra) {
-  return h("div", { class: "head" }, h("h1", { class: "title", test: "title" }, title), ...extra);
-}
-
 /** @param {Me} me */
 export function start(me) {
   const main = /** @type {HTMLElement} */ (document.getElementById("main"));
@@ -88,7 +58,6 @@ export function start(me) {
     const view = await load();
     if (mine !== turn) return;
     leave();
-    domain = entry === "/library" && location.pathname.startsWith("/domains/") ? params[0] : null;
     main.replaceChildren();
     document.title = `${title} · ${texts.product}`;
     leave = view.show({
@@ -166,20 +135,4 @@ function banners(me) {
   addEventListener("online", update);
   addEventListener("offline", update);
   update();
-}
-
-/** A banner that a view shows while its data is old. */
-export function staleBanner() {
-  const el = h("p", { class: "notice warning", hidden: true, role: "status", test: "stale" }, icon("warning"), h("span", {}));
-  return {
-    el,
-    /** @param {import("../api.js").ApiError | null} error */
-    show(error) {
-      el.hidden = !error;
-      if (!error) return;
-      const text = /** @type {Element} */ (el.lastElementChild);
-      if (error.status === 401) text.replaceChildren(`${texts.banner.login} `, h("a", { href: "/login", target: "_blank" }, texts.banner.loginLink));
-      else say(text, error.status === 0 ? texts.banner.stale : `${error.title}. ${error.detail} ${error.hint}`);
-    },
-  };
 }

@@ -3,7 +3,7 @@
 import { watch } from "../poll.js";
 import { texts } from "../texts.js";
 import { h, icon, keyed, say } from "./dom.js";
-import { head, staleBanner } from "./frame.js";
+import { head, staleBanner } from "./head.js";
 
 /** @typedef {import("../types").Host} Host */
 

@@ -8,7 +8,7 @@ import { announce } from "./announce.js";
 import { confirm } from "./confirm.js";
 import { button, copy, h, icon, say, time } from "./dom.js";
 import { eventsList } from "./events-list.js";
-import { head, staleBanner } from "./frame.js";
+import { head, staleBanner } from "./head.js";
 import { problemSlot } from "./problem.js";
 import { sections } from "./stories.js";
 

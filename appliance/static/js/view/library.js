@@ -3,7 +3,7 @@
 import { watch } from "../poll.js";
 import { texts } from "../texts.js";
 import { h, keyed, say } from "./dom.js";
-import { head, staleBanner, uploadButton } from "./frame.js";
+import { head, staleBanner, uploadButton } from "./head.js";
 import { imagesList } from "./images-list.js";
 
 /** @param {import("./frame.js").Place} place */

@@ -6,7 +6,7 @@ import { texts } from "../texts.js";
 import { count, size, sizeOf } from "../units.js";
 import { Bar } from "./bar.js";
 import { attr, h, icon, keyed, say } from "./dom.js";
-import { head, mayUpload, staleBanner, uploadButton } from "./frame.js";
+import { head, mayUpload, staleBanner, uploadButton } from "./head.js";
 import { sections } from "./stories.js";
 
 /** @typedef {import("../types").Domain} Domain */

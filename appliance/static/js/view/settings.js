@@ -3,7 +3,7 @@
 import * as abilities from "../abilities.js";
 import { texts } from "../texts.js";
 import { h, icon } from "./dom.js";
-import { head } from "./frame.js";
+import { head } from "./head.js";
 
 /** @param {import("./frame.js").Place} place */
 export function show({ main, me }) {
