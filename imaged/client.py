@@ -222,25 +222,57 @@ class Control:
     def volume(self, domain: str, name: str) -> dict:
         return self._call("GET", _path("domains", domain, "volumes", name))
 
-    def create_volume(self, domain: str, name: str, *, size: int, allocation: str = "sparse", initial_size: int | None = None) -> dict:
-        """`initial_size`: bytes of a sparse volume that will be filled, where not all will be: only they need space."""
-        body = {"size": size, "allocation": allocation, "initial_size": initial_size}
+    def create_volume(
+        self,
+        domain: str,
+        name: str,
+        *,
+        size: int,
+        allocation: str = "sparse",
+        initial_size: int | None = None,
+        format: str | None = None,
+        complete: bool = False,
+    ) -> dict:
+        """`initial_size`: bytes of a sparse volume that will be filled, where not all will be: only they need space.
+
+        With `complete` it is an empty disk that is ready, `size` its guest's bytes; `format` is raw or qcow2.
+        """
+        body = {"size": size, "allocation": allocation, "initial_size": initial_size, "complete": complete}
+        body |= {"format": format} if format else {}
         return self._call("PUT", _path("domains", domain, "volumes", name), body, timeout=DISK)
 
     def complete_volume(self, domain: str, name: str) -> dict:
         return self._call("POST", _path("domains", domain, "volumes", name, "complete"), timeout=DISK)
 
+    def reset_volume(self, domain: str, name: str, size: int = 0) -> dict:
+        """Drops the complete volume's content; its file has `size` bytes of zeros then."""
+        return self._call("POST", _path("domains", domain, "volumes", name, "reset"), {"size": size}, timeout=DISK)
+
     def delete_volume(self, domain: str, name: str) -> None:
-        self._call("DELETE", _path("domains", domain, "volumes", name))
+        self._call("DELETE", _path("domains", domain, "volumes", name), timeout=DISK)
+
+    def export(self, domain: str, name: str, id: str, read_only: bool) -> dict:
+        """The volume as the disk that its guest sees, `{"id", "url", "size"}`, until `end_export` of the same id. Repeatable."""
+        body = {"id": id, "read_only": read_only}
+        return self._call("PUT", _path("domains", domain, "volumes", name, "export"), body, timeout=DISK)
+
+    def end_export(self, domain: str, name: str, id: str) -> None:
+        """When this returns nobody reads or writes the file by it any more. Repeatable."""
+        target = _path("domains", domain, "volumes", name, "export") + "?" + urllib.parse.urlencode({"id": id})
+        self._call("DELETE", target, timeout=DISK)
 
     def digests(self, domain: str, name: str, ranges: list) -> list[str]:
         """SHA-256 (hex) of each `(start, end)`, in bytes."""
         return self._call("POST", _path("domains", domain, "volumes", name, "digests"), {"ranges": [list(r) for r in ranges]})["sha256"]
 
-    def verify(self, domain: str, name: str, *, format: str, sha256: str | None, max_virtual_size: int) -> dict:
-        """The job that verifies: ask `job` how it goes."""
-        body = {"format": format, "sha256": sha256, "max_virtual_size": max_virtual_size}
+    def verify(self, domain: str, name: str, *, format: str, sha256: str | None, max_virtual_size: int, digest: bool = True) -> dict:
+        """The job that verifies: ask `job` how it goes. Without `digest` nothing is hashed unless a SHA-256 is expected."""
+        body = {"format": format, "sha256": sha256, "max_virtual_size": max_virtual_size, "digest": digest}
         return self._call("POST", _path("domains", domain, "volumes", name, "verify"), body)
+
+    def sha256(self, domain: str, name: str) -> dict:
+        """The job that only hashes."""
+        return self._call("POST", _path("domains", domain, "volumes", name, "sha256"))
 
     def job(self, job_id: str) -> dict:
         return self._call("GET", _path("jobs", job_id))

@@ -55,9 +55,7 @@ class Daemon:
         _raise_file_limit()
         with _wakeups() as wakeups, contextlib.ExitStack() as stack:
             self._lock_sockets(stack)
-            context = services.Context(
-                self._settings.root, host_id=self._settings.host_id, unix_socket=self._settings.local_socket, policy=self._policy()
-            )
+            context = self._context()
             stack.callback(context.close)
             stack.callback(self._stop)
             self._open(context)
@@ -70,6 +68,19 @@ class Daemon:
         log.info("stopped")
         if not healthy:
             sys.exit(1)
+
+    def _context(self) -> services.Context:
+        settings = self._settings
+        socket = settings.control_socket or settings.local_socket
+        # A daemon of TCP alone may have been given a place by systemd.
+        given = os.environ.get("RUNTIME_DIRECTORY", "").partition(":")[0]
+        run_dir = socket.parent if socket else Path(given) if given else None
+        try:
+            return services.Context(
+                settings.root, host_id=settings.host_id, unix_socket=settings.local_socket, policy=self._policy(), run_dir=run_dir
+            )
+        except OSError as error:
+            raise CannotStart(f"A directory for the sockets of exports cannot be made: {error.filename}: {error.strerror}") from None
 
     def _lock_sockets(self, stack: contextlib.ExitStack) -> None:
         for path in (self._settings.control_socket, self._settings.local_socket):

@@ -1,5 +1,6 @@
 """The two services as WSGI applications: which resource answers where, and how an error becomes an answer."""
 
+import dataclasses
 import datetime
 import importlib.metadata
 import logging
@@ -15,6 +16,7 @@ from imaged.backends.policy import Policy
 from imaged.handlers import checksum, domains, extents, images, info, jobs, metrics, tickets, volumes
 from imaged.tickets import Tickets
 from imaged.volumes.domains import Domains
+from imaged.volumes.exports import Exports
 from imaged.volumes.jobs import Jobs
 from imaged.volumes.volumes import Volumes
 
@@ -37,24 +39,31 @@ class Context:
         unix_socket: Path | str | None = None,
         tickets: Tickets | None = None,
         policy: Policy | None = None,
+        run_dir: Path | None = None,
     ):
         """`roots` are the directories that images and domains may lie under; `policy` is what tickets may lead to besides.
 
-        `unix_socket` is told to clients of the same host.
+        `unix_socket` is told to clients of the same host. `run_dir` is where the sockets of exports may be, if it is not to be among the
+        temporary files. Raises OSError where no directory for them can be made.
         """
         self.version = importlib.metadata.version("image-appliance")
         self.host_id = host_id
         self.started = datetime.datetime.now(datetime.UTC)
         self.unix_socket = unix_socket
-        self.tickets = tickets or Tickets(roots, policy=policy)
         self.domains = Domains(roots)
         self.volumes = Volumes(self.domains)
+        self.exports = Exports(self.volumes, run_dir)
+        policy = policy or Policy(tuple(roots))
+        # Whoever may export a volume may lead a ticket to it.
+        policy = dataclasses.replace(policy, sockets=(*policy.sockets, self.exports.directory))
+        self.tickets = tickets or Tickets(roots, policy=policy)
         self.jobs = Jobs()
 
     def close(self) -> None:
-        """Ends the jobs, and makes durable what was written and not flushed. Nothing may be written any more."""
+        """Ends the jobs, makes durable what was written and not flushed, and ends the exports. Nothing may be written any more."""
         self.jobs.close()
         self.tickets.flush()
+        self.exports.close()
 
 
 def images_app(context: Context) -> "App":

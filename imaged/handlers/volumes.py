@@ -1,15 +1,18 @@
-"""/domains/ID/volumes…: create, look, complete, compare, verify, delete."""
+"""/domains/ID/volumes…: create, look, complete, reset, compare, verify, export, delete."""
 
 import functools
 import os
 import re
+from collections.abc import Callable
 from typing import Any
 
 import webob
 
 from imaged import errors, handlers
 from imaged.volumes import formats
-from imaged.volumes.verify import verify
+from imaged.volumes.jobs import Job
+from imaged.volumes.verify import hashed, verify
+from imaged.volumes.volumes import disk_format
 
 VOLUME = r"/domains/([^/]+)/volumes/([^/]+)"
 SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -18,10 +21,13 @@ SHA256 = re.compile(r"[0-9a-f]{64}")
 def routes(context: Any) -> list[tuple[re.Pattern[str], object]]:
     return [
         (re.compile(r"/domains/([^/]+)/volumes\Z"), All(context.volumes)),
-        (re.compile(rf"{VOLUME}\Z"), One(context.volumes, context.jobs)),
+        (re.compile(rf"{VOLUME}\Z"), One(context.volumes, context.jobs, context.exports)),
         (re.compile(rf"{VOLUME}/complete\Z"), Complete(context.volumes)),
+        (re.compile(rf"{VOLUME}/reset\Z"), Reset(context.volumes, context.exports)),
         (re.compile(rf"{VOLUME}/digests\Z"), Digests(context.volumes)),
-        (re.compile(rf"{VOLUME}/verify\Z"), Verify(context.volumes, context.jobs)),
+        (re.compile(rf"{VOLUME}/verify\Z"), Verify(context.volumes, context.jobs, context.exports)),
+        (re.compile(rf"{VOLUME}/sha256\Z"), Sha256(context.volumes, context.jobs, context.exports)),
+        (re.compile(rf"{VOLUME}/export\Z"), Export(context.exports)),
     ]
 
 
@@ -34,9 +40,10 @@ class All:
 
 
 class One:
-    def __init__(self, volumes, jobs):
+    def __init__(self, volumes, jobs, exports):
         self._volumes = volumes
         self._jobs = jobs
+        self._exports = exports
 
     def get(self, request: webob.Request, domain: str, name: str) -> webob.Response:
         return handlers.json_response(self._volumes.get(domain, name).as_json())
@@ -45,12 +52,17 @@ class One:
         body = handlers.json_body(request)
         size, allocation = handlers.field(body, "size", int), handlers.field(body, "allocation", str, "sparse")
         initial_size = handlers.field(body, "initial_size", (int, type(None)), None)
-        volume, new = self._volumes.create(domain, name, size, allocation, initial_size)
+        format = handlers.field(body, "format", str, disk_format(name))
+        if handlers.field(body, "complete", bool, False):
+            volume, new = self._volumes.create_disk(domain, name, size, allocation, initial_size, format)
+        else:
+            volume, new = self._volumes.create(domain, name, size, allocation, initial_size)
         return handlers.json_response(volume.as_json(), 201 if new else 200)
 
     def delete(self, request: webob.Request, domain: str, name: str) -> webob.Response:
-        # A job that still reads the file would keep its space.
+        # Who still reads the file would keep its space.
         self._jobs.cancel_all(domain, name)
+        self._exports.end(domain, name)
         self._volumes.delete(domain, name)
         return handlers.empty_response(204)
 
@@ -63,6 +75,35 @@ class Complete:
         return handlers.json_response(self._volumes.complete(domain, name).as_json())
 
 
+class Reset:
+    def __init__(self, volumes, exports):
+        self._volumes = volumes
+        self._exports = exports
+
+    def post(self, request: webob.Request, domain: str, name: str) -> webob.Response:
+        size = handlers.field(handlers.json_body(request), "size", int, 0)
+        with self._exports.none(domain, name):
+            return handlers.json_response(self._volumes.reset(domain, name, size).as_json())
+
+
+class Export:
+    """The volume as the disk that its guest sees, on a socket for a ticket to lead to."""
+
+    def __init__(self, exports):
+        self._exports = exports
+
+    def put(self, request: webob.Request, domain: str, name: str) -> webob.Response:
+        body = handlers.json_body(request)
+        export_id, read_only = handlers.field(body, "id", str), handlers.field(body, "read_only", bool)
+        export, new = self._exports.open(domain, name, export_id, read_only=read_only)
+        return handlers.json_response(export.as_json(), 201 if new else 200)
+
+    def delete(self, request: webob.Request, domain: str, name: str) -> webob.Response:
+        """Of `?id=`; without it all of the volume."""
+        self._exports.end(domain, name, handlers.query(request).get("id"))
+        return handlers.empty_response(204)
+
+
 class Digests:
     def __init__(self, volumes):
         self._volumes = volumes
@@ -72,22 +113,35 @@ class Digests:
         return handlers.json_response({"sha256": self._volumes.digests(domain, name, [_range(item) for item in ranges])})
 
 
-class Verify:
-    def __init__(self, volumes, jobs):
+class _Reading:
+    """What starts a job that reads a volume from end to end."""
+
+    def __init__(self, volumes, jobs, exports):
         self._volumes = volumes
         self._jobs = jobs
+        self._exports = exports
 
-    def post(self, request: webob.Request, domain: str, name: str) -> webob.Response:
-        wanted = _wanted(handlers.json_body(request))
-        work = functools.partial(self._work, domain, name, wanted)
-        size = self._volumes.get(domain, name).size
-        job = self._jobs.start((domain, name, *wanted.values()), size, work)
+    def _start(self, domain: str, name: str, key: tuple, work: Callable[[Job, int], dict]) -> webob.Response:
+        def read(job: Job) -> dict:
+            with self._volumes.reading(domain, name) as file:
+                job.total = os.fstat(file).st_size
+                return work(job, file)
+
+        # What is being written has no digest yet, and would pass for damaged.
+        self._exports.require_unwritten(domain, name)
+        job = self._jobs.start((domain, name, *key), self._volumes.get(domain, name).size, read)
         return handlers.json_response(job.as_json(), 202)
 
-    def _work(self, domain: str, name: str, wanted: dict, job) -> dict:
-        with self._volumes.reading(domain, name) as file:
-            job.total = os.fstat(file).st_size
-            return verify(job, file, **wanted)
+
+class Verify(_Reading):
+    def post(self, request: webob.Request, domain: str, name: str) -> webob.Response:
+        wanted = _wanted(handlers.json_body(request))
+        return self._start(domain, name, ("verify", *wanted.values()), functools.partial(verify, **wanted))
+
+
+class Sha256(_Reading):
+    def post(self, request: webob.Request, domain: str, name: str) -> webob.Response:
+        return self._start(domain, name, ("sha256",), hashed)
 
 
 def _wanted(body: dict) -> dict:
@@ -101,7 +155,8 @@ def _wanted(body: dict) -> dict:
     max_virtual_size = handlers.field(body, "max_virtual_size", int)
     if max_virtual_size <= 0:
         raise errors.BadRequest("Invalid max_virtual_size: must be a number of bytes above 0")
-    return {"format": format, "sha256": sha256 and sha256.lower(), "max_virtual_size": max_virtual_size}
+    digest = handlers.field(body, "digest", bool, True)
+    return {"format": format, "sha256": sha256 and sha256.lower(), "max_virtual_size": max_virtual_size, "digest": digest}
 
 
 def _range(item: object) -> tuple[int, int]:

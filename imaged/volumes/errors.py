@@ -27,6 +27,18 @@ class Exists(errors.Conflict):
     code = "exists"
 
 
+class Exported(errors.Conflict):
+    """The volume is open as a disk, by an export that does not suffer what was asked for."""
+
+    code = "exported"
+
+
+class NoProgram(errors.Internal):
+    """A program that is needed is not installed on this host; the message names the package."""
+
+    code = "no-program"
+
+
 class NotAFile(errors.Conflict):
     """A link, pipe, device or directory lies where a volume's file should be: it is not followed, and not touched."""
 

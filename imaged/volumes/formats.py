@@ -110,6 +110,14 @@ def inspect(file: int, declared: str, max_virtual_size: int) -> Facts:
     return facts
 
 
+def virtual_size(file: int) -> int | None:
+    """Bytes of the disk that the open qcow2 file describes, by its header; None where it has none."""
+    header = os.pread(file, QCOW2_HEADER.size, 0)
+    if len(header) < QCOW2_HEADER.size or not header.startswith(QCOW2_MAGIC):
+        return None
+    return int(QCOW2_HEADER.unpack(header)[5])
+
+
 def _detect(file: int, head: bytes, size: int) -> tuple[str, format_inspector.FileInspector]:
     """The format's name (ours, or `NAMES`' key, or a phrase of `MAGICS`) and the inspector that saw it. Raises Rejected."""
     found = {inspector.NAME: inspector for inspector in _inspectors(file)}

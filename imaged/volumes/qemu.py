@@ -1,19 +1,20 @@
-"""qemu-img's opinion of an image, asked for with suspicion: an image may be made to crash, stall or deceive whatever parses it.
+"""QEMU's programs, used with suspicion: an image may be made to crash, stall or deceive whatever parses it.
 
-It runs under limits of processor time, memory, file size and wall-clock time, without network where the host allows that, with a closed
-environment, and with every driver named: it never guesses a format, and never opens another file because the image says so.
+They run under limits of processor time, memory, file size and wall-clock time, without network where the host allows that, with a closed
+environment, and with every driver named: they never guess a format, and never open another file because the image says so.
 """
 
+import errno
 import functools
 import json
+import os
 import shutil
 import subprocess
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import IO
 
-from imaged import errors as daemon_errors
 from imaged import units
 from imaged.volumes import errors
 
@@ -29,15 +30,15 @@ LEAKS = 3
 
 def info(file: int, format: str, canceled: Callable[[], bool]) -> dict:
     """`qemu-img info` of the open file as a dict. Raises Rejected `check-failed` when it cannot be read as `format`."""
-    code, answer, complaint = _run("info", file, format, canceled)
+    code, answer, complaint = _ask("info", file, format, canceled)
     if code != 0:
-        raise errors.Rejected("check-failed", f"qemu-img cannot read the image as {format}: {_last_line(complaint)}")
+        raise errors.Rejected("check-failed", f"qemu-img cannot read the image as {format}: {last_line(complaint)}")
     return answer
 
 
 def check(file: int, format: str, size: int, canceled: Callable[[], bool]) -> None:
     """`qemu-img check` of the open file of `size` bytes. Raises Rejected: `truncated` when data lies past its end, else `check-failed`."""
-    code, answer, complaint = _run("check", file, format, canceled)
+    code, answer, complaint = _ask("check", file, format, canceled)
     if code in (0, LEAKS):
         return
     # Said of each cluster that lies past the end; there is no number for it in the JSON.
@@ -51,46 +52,86 @@ def check(file: int, format: str, size: int, canceled: Callable[[], bool]) -> No
         raise errors.Rejected(
             "check-failed", f"The {format} image is damaged ({found}): repair the source with 'qemu-img check -r all', or copy it again"
         )
-    raise errors.Rejected("check-failed", f"qemu-img could not check the image: {_last_line(complaint)}")
+    raise errors.Rejected("check-failed", f"qemu-img could not check the image: {last_line(complaint)}")
 
 
-def _run(command: str, file: int, format: str, canceled: Callable[[], bool]) -> tuple[int, dict, str]:
-    """Exit code, its JSON and its complaints. Raises Rejected when it was stopped, Internal when there is no qemu-img."""
-    program = shutil.which("qemu-img")
-    if program is None:
-        raise daemon_errors.Internal(
-            "qemu-img is missing on this host, and qcow2 images cannot be checked without it: "
-            "install the package qemu-utils (Debian, Ubuntu) or qemu-img (Fedora, RHEL)"
-        )
-    # By descriptor: whatever happens to the file's name meanwhile, this is the file that was inspected. No backing
-    # file is opened even if the header grew one.
-    image = {"driver": format, "file": {"driver": "file", "filename": f"/proc/self/fd/{file}"}, "read-only": True}
+def create(file: int, size: int, preallocated: bool) -> None:
+    """Makes the open, empty file an empty qcow2 disk of `size` bytes (rounded up to sectors).
+
+    Raises OSError (ENOSPC, EFBIG) where the storage cannot take it, Rejected `virtual-size` where no qcow2 can be so large, and
+    `check-failed` with qemu-img's own words for the rest.
+    """
+    options = f"compat=1.1,preallocation={'falloc' if preallocated else 'off'}"
+    words = ["create", "-q", "-f", "qcow2", "-o", options, f"/proc/self/fd/{file}", str(size)]
+    code, _, complaint = _run(words, file, writes=True)
+    if code == 0:
+        return
+    for number in (errno.ENOSPC, errno.EFBIG, errno.EDQUOT):
+        if os.strerror(number) in complaint:
+            raise OSError(number, os.strerror(number))
+    if "too large" in complaint or "too big" in complaint:
+        raise errors.Rejected("virtual-size", f"A qcow2 disk cannot have {units.size(size)}: {last_line(complaint)}")
+    raise errors.Rejected("check-failed", f"qemu-img could not make the disk: {last_line(complaint)}")
+
+
+def described(file: int, format: str, **options: object) -> str:
+    """The open file as QEMU's programs are told of it; `options` are those of the format's driver.
+
+    By descriptor: whatever happens to the file's name meanwhile, this is the file that was inspected. No backing file is opened even if the
+    header grew one.
+    """
+    image: dict[str, object] = {"driver": format, "file": {"driver": "file", "filename": f"/proc/self/fd/{file}"}, **options}
     if format == "qcow2":
         image["backing"] = None
-    limits = ["prlimit", f"--as={MEMORY}", f"--cpu={CPU_SECONDS}", "--fsize=0", "--core=0", "--nofile=64", "--"]
-    words = [*_offline(), *limits, program, command, "--output=json", f"json:{json.dumps(image)}"]
-    process = subprocess.Popen(
-        words,
+    return f"json:{json.dumps(image)}"
+
+
+def start(program: str, words: list[str], file: int, limits: dict[str, int], before: Sequence[str] = ()) -> subprocess.Popen:
+    """Starts qemu-img or qemu-nbd with the open `file`, under prlimit's `limits`; `before` are words of a program that starts it.
+
+    Raises NoProgram.
+    """
+    path = shutil.which(program)
+    if path is None:
+        raise errors.NoProgram(
+            f"{program} is missing on this host, and qcow2 images cannot be checked, made or opened without it: "
+            "install the package qemu-utils (Debian, Ubuntu) or qemu-img (Fedora, RHEL)"
+        )
+    limited = ["prlimit", *(f"--{name}={most}" for name, most in limits.items()), "--core=0", "--"]
+    return subprocess.Popen(
+        [*_offline(), *limited, *before, path, *words],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         pass_fds=[file],
-        env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C"},
+        env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C", "MALLOC_ARENA_MAX": "4"},
         cwd="/",
         start_new_session=True,
     )
-    output, complaint = _finish(process, canceled)
+
+
+def _ask(command: str, file: int, format: str, canceled: Callable[[], bool]) -> tuple[int, dict, str]:
+    """Exit code, its JSON and its complaints. Raises as `_run`."""
+    image = described(file, format, **{"read-only": True})
+    code, output, complaint = _run([command, "--output=json", image], file, canceled=canceled)
     try:
-        answer = json.loads(output) if output.strip() else {}
+        return code, json.loads(output) if output.strip() else {}, complaint
     except ValueError:
-        answer = {}
-    return process.returncode, answer, complaint.decode(errors="replace")
+        return code, {}, complaint
+
+
+def _run(words: list[str], file: int, *, writes: bool = False, canceled: Callable[[], bool] = lambda: False) -> tuple[int, bytes, str]:
+    """qemu-img's exit code, output and complaints. Raises Rejected when it was stopped, NoProgram when there is none."""
+    limits = {"as": MEMORY, "cpu": CPU_SECONDS, "nofile": 64} | ({} if writes else {"fsize": 0})
+    process = start("qemu-img", words, file, limits)
+    output, complaint = _finish(process, canceled)
+    return process.returncode, output, complaint.decode(errors="replace")
 
 
 def _finish(process: subprocess.Popen, canceled: Callable[[], bool]) -> tuple[bytes, bytes]:
     """The beginnings of what it wrote. Kills it when its time is over or nobody wants the answer any more."""
     kept = (bytearray(), bytearray())
-    readers = [threading.Thread(target=_drain, args=pair, daemon=True) for pair in zip((process.stdout, process.stderr), kept, strict=True)]
+    readers = [threading.Thread(target=drain, args=pair, daemon=True) for pair in zip((process.stdout, process.stderr), kept, strict=True)]
     for reader in readers:
         reader.start()
     deadline = time.monotonic() + WALL_SECONDS
@@ -111,14 +152,15 @@ def _finish(process: subprocess.Popen, canceled: Callable[[], bool]) -> tuple[by
     return bytes(kept[0]), bytes(kept[1])
 
 
-def _drain(stream: IO[bytes], kept: bytearray) -> None:
+def drain(stream: IO[bytes], kept: bytearray) -> None:
     """Reads to the end and keeps the beginning: a damaged image makes gigabytes of complaints."""
     with stream:
         while data := stream.read(1 << 16):
             kept += data[: MAX_OUTPUT - len(kept)]
 
 
-def _last_line(complaint: str) -> str:
+def last_line(complaint: str) -> str:
+    """What a program said last, for a person."""
     lines = complaint.strip().splitlines()
     # Its sentence follows the image's description, which means nothing to a person.
     return (

@@ -14,8 +14,10 @@ READ_SIZE = 4 << 20
 ZEROS = bytes(READ_SIZE)
 
 
-def verify(job: Job, file: int, *, format: str, sha256: str | None, max_virtual_size: int) -> dict:
+def verify(job: Job, file: int, *, format: str, sha256: str | None, max_virtual_size: int, digest: bool = True) -> dict:
     """The facts of the open file, which is an image of `format` and, where given, has this SHA-256 (lower case hex).
+
+    Without `digest` it is not hashed (`sha256` is None then) unless a SHA-256 is expected: of a large disk that takes minutes.
 
     Raises Rejected, whose code says why not; Canceled.
     """
@@ -29,8 +31,10 @@ def verify(job: Job, file: int, *, format: str, sha256: str | None, max_virtual_
         if answer.get("virtual-size") != facts.virtual_size:
             raise errors.Rejected("check-failed", "qemu-img reads another virtual size from the image than its header says")
         qemu.check(file, facts.format, size, lambda: job.canceled)
-    job.enter("sha256")
-    found = digest(file, size, job.advance)
+    if not digest and sha256 is None:
+        job.advance(size)
+        return {**vars(facts), "sha256": None}
+    found = hashed(job, file)["sha256"]
     if sha256 is not None and not hmac.compare_digest(found, sha256):
         raise errors.Rejected(
             "sha256-mismatch",
@@ -39,7 +43,13 @@ def verify(job: Job, file: int, *, format: str, sha256: str | None, max_virtual_
     return {**vars(facts), "sha256": found}
 
 
-def digest(file: int, size: int, advance: Callable[[int], None]) -> str:
+def hashed(job: Job, file: int) -> dict:
+    """The open file's SHA-256 (hex), as the result of a job. Raises Conflict, Canceled."""
+    job.enter("sha256")
+    return {"sha256": digest_of(file, os.fstat(file).st_size, job.advance)}
+
+
+def digest_of(file: int, size: int, advance: Callable[[int], None]) -> str:
     """SHA-256 (hex) of the open file of `size` bytes; `advance` is told how many are behind. Raises Conflict when that changes."""
     sha256 = hashlib.sha256()
     view = memoryview(bytearray(READ_SIZE))

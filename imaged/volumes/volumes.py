@@ -10,7 +10,7 @@ import hashlib
 import os
 import stat
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,8 +18,9 @@ from urllib.parse import quote
 
 from imaged import errors as daemon_errors
 from imaged import journal, units
-from imaged.volumes import errors
+from imaged.volumes import errors, formats, qemu
 from imaged.volumes.domains import Domain, Domains, check_name
+from imaged.volumes.keyed import Keyed
 
 PARTIAL = ".partial-"
 #: Beside a partial volume of which only a part will be filled: how many bytes that is. Goes with the journal.
@@ -27,6 +28,10 @@ EXPECTED = journal.SUFFIX + ".expected"
 #: The largest that a file's offset can say (8 EiB - 1).
 MAX_SIZE = (1 << 63) - 1
 ALLOCATIONS = ("sparse", "preallocated")
+#: What an empty disk can be made as.
+DISKS = ("raw", "qcow2")
+#: qcow2 counts in these.
+SECTOR = 512
 MAX_DIGESTS = 64
 MAX_DIGEST_BYTES = 64 << 20
 # 1 MiB: large enough that hashing, not calling, is what takes the time.
@@ -35,7 +40,10 @@ READ_SIZE = 1 << 20
 
 @dataclass(frozen=True)
 class Volume:
-    """A volume as it is now. `size` and `allocated` in bytes, `durable` as half-open ranges of bytes."""
+    """A volume as it is now. `size` and `allocated` (the file's) in bytes, `durable` as half-open ranges of bytes.
+
+    `format` is how a guest's disk lies in it, by its name; `virtual_size` the bytes of that disk, None of a qcow2 without a header.
+    """
 
     domain: str
     name: str
@@ -44,6 +52,8 @@ class Volume:
     allocated: int
     path: str
     durable: list[list[int]]
+    format: str
+    virtual_size: int | None
 
     def as_json(self) -> dict:
         return {**vars(self), "url": "file://" + quote(self.path)}
@@ -69,6 +79,8 @@ class Volumes:
         self._domains = domains
         # Over looking and doing: two that create, complete or delete must not both find the place free.
         self._lock = threading.Lock()
+        # Who asks again for a disk that is being made waits for it.
+        self._making = Keyed()
 
     def all(self, domain_id: str) -> list[Volume]:
         """Sorted by name. What is no volume (other names, links, pipes) is not shown."""
@@ -114,13 +126,7 @@ class Volumes:
         one of another size.
         """
         _check_name(name)
-        if allocation not in ALLOCATIONS:
-            raise daemon_errors.BadRequest(f"Invalid allocation {allocation!r}: must be one of {', '.join(ALLOCATIONS)}")
-        if not 0 < size <= MAX_SIZE:
-            raise daemon_errors.BadRequest(f"Invalid size {size}: a volume has 1 to {MAX_SIZE} bytes")
-        needed = size if initial_size is None or allocation == "preallocated" else initial_size
-        if not 0 <= needed <= size:
-            raise daemon_errors.BadRequest(f"Invalid initial_size {needed}: must be from 0 to the size, {size}")
+        needed = _needed(size, allocation, initial_size)
         domain = self._domains.get(domain_id)
         with _directory(domain) as directory:
             with self._lock:
@@ -128,11 +134,45 @@ class Volumes:
             # Outside the lock: where the file system cannot reserve blocks they are written one by one. The
             # file's size counts against the domain already.
             if allocation == "preallocated":
-                self._allocate(domain, directory, name, size)
+                self._write(domain, directory, name, size, lambda file: os.posix_fallocate(file, 0, size))
             return _get(domain, directory, name), new
 
+    def create_disk(
+        self, domain_id: str, name: str, size: int, allocation: str, initial_size: int | None = None, format: str = "raw"
+    ) -> tuple[Volume, bool]:
+        """Makes a complete volume: an empty disk of `size` bytes in `format`; repeatable. Returns it, and whether it is new.
+
+        Raises as `create`; Exists, too, where the name is taken by a volume that is being filled; Rejected `virtual-size` where no qcow2
+        can be so large.
+        """
+        _check_name(name)
+        needed = _needed(size, allocation, initial_size)
+        if format not in DISKS:
+            raise daemon_errors.BadRequest(f"Invalid format {format[:64]!r}: an empty disk is one of {', '.join(DISKS)}")
+        if format != disk_format(name):
+            raise daemon_errors.BadRequest(
+                f"Volume {name!r} cannot be a {format} disk: the names of qcow2 disks, and no others, end in .qcow2"
+            )
+        domain = self._domains.get(domain_id)
+        with self._making(domain.id, name), _directory(domain) as directory:
+            if _stat(directory, name) is not None:
+                self._check_same(domain, directory, name, -(-size // SECTOR) * SECTOR if format == "qcow2" else size)
+                return self.complete(domain_id, name), False
+            with self._lock:
+                _remove_unfinished(domain, directory, name)
+                # A qcow2 grows as it is filled; only its header is made now.
+                self._make(domain, directory, name, size if format == "raw" else 0, needed)
+            if format == "qcow2":
+                self._write(domain, directory, name, size, lambda file: qemu.create(file, size, allocation == "preallocated"))
+            elif allocation == "preallocated":
+                self._write(domain, directory, name, size, lambda file: os.posix_fallocate(file, 0, size))
+            return self.complete(domain_id, name), True
+
     def complete(self, domain_id: str, name: str) -> Volume:
-        """Makes the volume durable and gives it its name; repeatable. Raises InvalidName, NoDomain, NoVolume, NotAFile, Exists."""
+        """Makes the volume durable and gives it its name; repeatable. Raises InvalidName, NoDomain, NoVolume, NotAFile, Exists.
+
+        Of a complete volume, which was written in its place: makes it durable, and forgets what its journal says.
+        """
         _check_name(name)
         domain = self._domains.get(domain_id)
         with _directory(domain) as directory:
@@ -144,11 +184,45 @@ class Volumes:
                         _rename(directory, name, os.fstat(partial))
                 finally:
                     os.close(partial)
+            elif (complete := _open(directory, name)) is not None:
+                try:
+                    os.fsync(complete)
+                finally:
+                    os.close(complete)
             volume = _get(domain, directory, name)
             os.fsync(directory)
             # Last: until the name is safe, the journal is what a resuming upload would need.
             _remove_journal(directory, name)
             return volume
+
+    def reset(self, domain_id: str, name: str, size: int) -> Volume:
+        """Drops the complete volume's content and journal; its file has `size` bytes of zeros (a hole) then. Repeatable.
+
+        For an upload of another file in its place, which may be shorter: nothing of the old one is left behind the new one's end.
+
+        Raises as `get`, BadRequest, NoSpace; Conflict for a volume that is being filled.
+        """
+        if not 0 <= size <= MAX_SIZE:
+            raise daemon_errors.BadRequest(f"Invalid size {size}: must be from 0 to {MAX_SIZE} bytes")
+        _check_name(name)
+        domain = self._domains.get(domain_id)
+        with _directory(domain) as directory, self._lock:
+            if _get(domain, directory, name).state != "complete":
+                raise daemon_errors.Conflict(f"Volume {name!r} is being filled: only a complete volume can be reset")
+            # First and for good: the journal would vouch for bytes that are gone.
+            _remove_journal(directory, name)
+            file = _open(directory, name, os.O_RDWR)
+            if file is None:
+                raise _no_volume(domain, name)
+            try:
+                os.ftruncate(file, 0)
+                os.ftruncate(file, size)
+                os.fsync(file)
+            except OSError as error:
+                raise _refused(domain, error, self._space(directory).available, size) from None
+            finally:
+                os.close(file)
+            return _get(domain, directory, name)
 
     def digests(self, domain_id: str, name: str, ranges: list[tuple[int, int]]) -> list[str]:
         """SHA-256 (hex) of each half-open range of bytes. Raises as `get`, and BadRequest, OutOfRange, TooLarge."""
@@ -209,19 +283,28 @@ class Volumes:
         os.fsync(directory)
         return True
 
-    def _allocate(self, domain: Domain, directory: int, name: str, size: int) -> None:
+    def _write(self, domain: Domain, directory: int, name: str, size: int, write: Callable[[int], None]) -> None:
+        """What `write` does to the partial file is durable when it returns; where it cannot be done the file is gone."""
         file = _open(directory, PARTIAL + name, os.O_RDWR)
         if file is None:
             raise _no_volume(domain, name)  # deleted meanwhile
         try:
-            os.posix_fallocate(file, 0, size)
+            write(file)
             os.fsync(file)
         except OSError as error:
             available = self._space(directory).available
             self._undo(directory, name)
             raise _refused(domain, error, available, size) from None
+        except daemon_errors.DaemonError:
+            self._undo(directory, name)
+            raise
         finally:
             os.close(file)
+
+    def _check_same(self, domain: Domain, directory: int, name: str, size: int) -> None:
+        """Raises Exists unless the complete volume is a disk of `size` bytes."""
+        if _get(domain, directory, name).virtual_size != size:
+            raise errors.Exists(f"Volume {name!r} already exists in storage domain {domain.name!r}, with another size")
 
     @staticmethod
     def _undo(directory: int, name: str) -> None:
@@ -241,6 +324,23 @@ class Volumes:
                 continue  # gone while we looked: it holds nothing
         system = os.fstatvfs(directory)
         return Space(system.f_blocks * system.f_frsize, system.f_bavail * system.f_frsize, reserved)
+
+
+def disk_format(name: str) -> str:
+    """How a guest's disk lies in the volume: what its name says, and never what its bytes look like, for those may be a guest's."""
+    return "qcow2" if name.endswith(".qcow2") else "raw"
+
+
+def _needed(size: int, allocation: str, initial_size: int | None) -> int:
+    """Bytes that must be available for such a volume. Raises BadRequest."""
+    if allocation not in ALLOCATIONS:
+        raise daemon_errors.BadRequest(f"Invalid allocation {allocation!r}: must be one of {', '.join(ALLOCATIONS)}")
+    if not 0 < size <= MAX_SIZE:
+        raise daemon_errors.BadRequest(f"Invalid size {size}: a volume has 1 to {MAX_SIZE} bytes")
+    needed = size if initial_size is None or allocation == "preallocated" else initial_size
+    if not 0 <= needed <= size:
+        raise daemon_errors.BadRequest(f"Invalid initial_size {needed}: must be from 0 to the size, {size}")
+    return needed
 
 
 def _check_name(name: str) -> str:
@@ -338,15 +438,26 @@ def _look(domain: Domain, directory: int, name: str) -> Volume | None:
 
 
 def _get(domain: Domain, directory: int, name: str) -> Volume:
-    partial, complete = _stat(directory, PARTIAL + name), _stat(directory, name)
-    if partial is not None and (complete is None or not os.path.samestat(partial, complete)):
-        path = str(domain.path / (PARTIAL + name))
-        durable = journal.read(path, partial.st_size).as_lists()
-        return Volume(domain.id, name, "partial", partial.st_size, partial.st_blocks * 512, path, durable)
-    if complete is None:
+    partial, found = _stat(directory, PARTIAL + name), _stat(directory, name)
+    state, file_name = "complete", name
+    if partial is not None and (found is None or not os.path.samestat(partial, found)):
+        state, file_name, found = "partial", PARTIAL + name, partial
+    if found is None:
         raise _no_volume(domain, name)
-    size = complete.st_size
-    return Volume(domain.id, name, "complete", size, complete.st_blocks * 512, str(domain.path / name), [[0, size]] if size else [])
+    path, size, format = str(domain.path / file_name), found.st_size, disk_format(name)
+    durable = journal.read(path, size).as_lists() if state == "partial" else [[0, size]] if size else []
+    virtual_size = size if format == "raw" else _virtual_size(directory, file_name)
+    return Volume(domain.id, name, state, size, found.st_blocks * 512, path, durable, format, virtual_size)
+
+
+def _virtual_size(directory: int, file_name: str) -> int | None:
+    file = _open(directory, file_name)
+    if file is None:
+        return None  # deleted meanwhile
+    try:
+        return formats.virtual_size(file)
+    finally:
+        os.close(file)
 
 
 def _rename(directory: int, name: str, partial: os.stat_result) -> None:
@@ -374,11 +485,18 @@ def _rename(directory: int, name: str, partial: os.stat_result) -> None:
     os.unlink(PARTIAL + name, dir_fd=directory)
 
 
+def _remove_unfinished(domain: Domain, directory: int, name: str) -> None:
+    """Removes what a crash left of making a disk. Raises Exists where it may be an upload's, of which something has arrived."""
+    if _stat(directory, PARTIAL + name + journal.SUFFIX) is not None:
+        raise errors.Exists(f"Volume {name!r} is being filled in storage domain {domain.name!r}: delete it, or choose another name")
+    Volumes._undo(directory, name)
+
+
 def _remove_journal(directory: int, name: str) -> None:
     """Removes it for good, with what a crash left of writing it, and what was expected."""
-    prefix = PARTIAL + name + journal.SUFFIX
+    prefixes = (PARTIAL + name + journal.SUFFIX, name + journal.SUFFIX)
     for found in os.listdir(directory):
-        if found.startswith(prefix):
+        if found.startswith(prefixes):
             try:
                 os.unlink(found, dir_fd=directory)
             except FileNotFoundError:

@@ -110,6 +110,8 @@ def test_the_answer_has_every_fact_of_a_volume(control, root):
         "path": str(path),
         "url": f"file://{path}",
         "durable": [],
+        "format": "raw",
+        "virtual_size": 4096,
     }
 
 

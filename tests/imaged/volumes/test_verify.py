@@ -175,7 +175,7 @@ def test_holes_are_hashed_as_the_zeros_they_are(tmp_path, layout):
     seen = []
     file = os.open(path, os.O_RDONLY)
     try:
-        found = verify.digest(file, path.stat().st_size, seen.append)
+        found = verify.digest_of(file, path.stat().st_size, seen.append)
     finally:
         os.close(file)
 
@@ -189,6 +189,6 @@ def test_a_file_that_shrinks_is_noticed(tmp_path):
     file = os.open(path, os.O_RDONLY)
     try:
         with pytest.raises(daemon_errors.Conflict, match="changed its size"):
-            verify.digest(file, 9 * MIB, lambda done: os.truncate(path, 5 * MIB))
+            verify.digest_of(file, 9 * MIB, lambda done: os.truncate(path, 5 * MIB))
     finally:
         os.close(file)

@@ -1,0 +1,230 @@
+"""Exports: a volume as the disk that its guest sees, whatever format its file has, for as long as a transfer lasts.
+
+Each is a `qemu-nbd` of its own on a unix socket in our directory (rundir.py), which only we can enter. A ticket leads to the socket: all
+bytes come through the NBD backend, and are durable by its flush.
+"""
+
+import contextlib
+import logging
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from imaged import errors as daemon_errors
+from imaged import nbd
+from imaged.volumes import errors, formats, qemu
+from imaged.volumes.domains import check_name
+from imaged.volumes.keyed import Keyed
+from imaged.volumes.rundir import RunDirectory
+from imaged.volumes.volumes import MAX_SIZE, Volumes, disk_format
+
+log = logging.getLogger("imaged.exports")
+
+#: Exports at once: each is a process of some 30 MB.
+MAX_EXPORTS = 256
+#: Clients of one export, which are all ours: eight that write or read, and who asks for extents beside them. A further one waits.
+CLIENTS = 64
+# Address space: threads and their arenas take most of it; tables of a disk of many TiB some 100 MB.
+MEMORY = 4 << 30
+#: Seconds that qemu-nbd has to open the image, and to end when it is told to.
+START, STOP = 60.0, 5.0
+
+
+@dataclass
+class Export:
+    """One running qemu-nbd. `size`: the bytes that its guest sees."""
+
+    id: str
+    read_only: bool
+    socket: Path
+    process: subprocess.Popen
+    size: int
+
+    @property
+    def alive(self) -> bool:
+        return self.process.poll() is None
+
+    def as_json(self) -> dict:
+        return {"id": self.id, "url": f"nbd:unix:{self.socket}", "size": self.size}
+
+
+class Exports:
+    """All exports of this process; they end with it, however it ends. Thread-safe."""
+
+    def __init__(self, volumes: Volumes, place: Path | None = None):
+        """The sockets' directory is made in `place`, or where temporary files go. What a dead daemon left there is ended first."""
+        self._volumes = volumes
+        self._run = RunDirectory(place)
+        self._exports: dict[tuple[str, str], dict[str, Export]] = {}
+        self._busy = Keyed()
+        self._lock = threading.Lock()
+        self._numbers = 0
+        # The kernel tells a child that its parent died when the *thread* that started it ends. This one ends with the process.
+        self._starter = ThreadPoolExecutor(1, thread_name_prefix="exports")
+
+    @property
+    def directory(self) -> Path:
+        """Where the sockets are."""
+        return self._run.path
+
+    def open(self, domain: str, name: str, export_id: str, *, read_only: bool) -> tuple[Export, bool]:
+        """The export `export_id` of the volume; repeatable, and started again if it died. Returns it, and whether it is new.
+
+        Raises InvalidName, NoDomain, NoVolume, NotAFile; Exported where another export writes, or this one shall and another is open;
+        NoProgram; and Rejected, whose code says why the image cannot be opened.
+        """
+        check_name(export_id, "export")
+        with self._busy(domain, name):
+            exports = self._living(domain, name)
+            before = exports.get(export_id)
+            if before is not None and before.read_only == read_only:
+                return before, False
+            if exports and not (read_only and all(export.read_only for export in exports.values())):
+                raise errors.Exported(f"Volume {name!r} is open for another transfer: wait for its end")
+            with self._volumes.reading(domain, name) as file:
+                export = self._start(file, disk_format(name), export_id, read_only)
+            with self._lock:
+                self._exports.setdefault((domain, name), {})[export_id] = export
+            return export, True
+
+    def end(self, domain: str, name: str, export_id: str | None = None) -> None:
+        """Ends that export of the volume, or all of them; repeatable. When it returns nobody has the file open by it any more."""
+        with self._busy(domain, name):
+            ending = [export for key, export in self._all(domain, name).items() if export_id in (None, key)]
+            _end(ending)
+            with self._lock:
+                for export in ending:
+                    del self._exports[domain, name][export.id]
+                if not self._exports.get((domain, name)):
+                    self._exports.pop((domain, name), None)
+
+    def require_unwritten(self, domain: str, name: str) -> None:
+        """Raises Exported while an export may write to the volume."""
+        with self._busy(domain, name):
+            if not all(export.read_only for export in self._living(domain, name).values()):
+                raise errors.Exported(f"Volume {name!r} is open for writing by a transfer: end that first")
+
+    @contextlib.contextmanager
+    def none(self, domain: str, name: str) -> Iterator[None]:
+        """While inside, the volume has no export. Raises Exported where it has one."""
+        with self._busy(domain, name):
+            if self._living(domain, name):
+                raise errors.Exported(f"Volume {name!r} is open for a transfer: end that first")
+            yield
+
+    def close(self) -> None:
+        """Ends them all."""
+        with self._lock:
+            ending = [export for exports in self._exports.values() for export in exports.values()]
+            self._exports.clear()
+        _end(ending)
+        self._starter.shutdown()
+        self._run.close()
+
+    def _all(self, domain: str, name: str) -> dict[str, Export]:
+        with self._lock:
+            return dict(self._exports.get((domain, name), {}))
+
+    def _living(self, domain: str, name: str) -> dict[str, Export]:
+        """Those that run. What has died is put away: its socket would be in the way of a new one."""
+        exports = self._all(domain, name)
+        dead = [export for export in exports.values() if not export.alive]
+        for export in dead:
+            log.error("the export of volume %s in %s ended by itself, status %s", name, domain, export.process.returncode)
+        _end(dead)
+        with self._lock:
+            for export in dead:
+                del self._exports[domain, name][export.id]
+        return {key: export for key, export in exports.items() if export not in dead}
+
+    def _start(self, file: int, format: str, export_id: str, read_only: bool) -> Export:
+        if format == "qcow2":
+            # Before any program of QEMU's sees it. A raw disk is what its guest wrote: there is nothing to be led astray by.
+            formats.inspect(file, format, MAX_SIZE)
+        with self._lock:
+            if sum(map(len, self._exports.values())) >= MAX_EXPORTS:
+                raise daemon_errors.Conflict(f"There are {MAX_EXPORTS} exports already: end some of them")
+            self._numbers += 1
+            socket = self.directory / str(self._numbers)
+        words = [*_words(read_only), f"--socket={socket}", qemu.described(file, format, **_options(format, read_only))]
+        limits = {"as": MEMORY, "nofile": 1024} | ({"fsize": 0} if read_only else {})
+        # Graceful: what was acknowledged is in the file either way, but so an orphan also leaves a qcow2 without leaks.
+        before = ["setpriv", "--pdeathsig", "TERM", "--"]
+        process = self._starter.submit(qemu.start, "qemu-nbd", words, file, limits, before).result()
+        export = Export(export_id, read_only, socket, process, 0)
+        complaint = bytearray()
+        for stream, kept in ((process.stdout, bytearray()), (process.stderr, complaint)):
+            threading.Thread(target=qemu.drain, args=(stream, kept), daemon=True, name="export").start()
+        try:
+            export.size = _wait(export, format, complaint)
+        except BaseException:
+            _end([export])
+            raise
+        return export
+
+
+def _words(read_only: bool) -> list[str]:
+    """qemu-nbd's options, besides the socket."""
+    return [
+        "--persistent",
+        f"--shared={CLIENTS}",
+        # The page cache takes the bytes, and the ticket's flush (NBD's) makes them durable: what was just written is often read again,
+        # and not every file system has O_DIRECT. Threads, because native asynchronous I/O needs that, too.
+        "--cache=writeback",
+        "--aio=threads",
+        # Of a qcow2, what has no cluster is a hole, as oVirt's clients understand it.
+        "--allocation-depth",
+        *(["--read-only"] if read_only else []),
+    ]
+
+
+def _options(format: str, read_only: bool) -> dict[str, object]:
+    """Those of the format's driver."""
+    if read_only:
+        return {"read-only": True}
+    # Zeros that the client wants punched become holes; zeros that it sends as data take no cluster of a qcow2, and free none that is
+    # allocated already ("on", not "unmap"): a preallocated disk stays so.
+    options: dict[str, object] = {"discard": "unmap"}
+    return options | {"detect-zeroes": "on"} if format == "qcow2" else options
+
+
+def _wait(export: Export, format: str, complaint: bytearray) -> int:
+    """Waits until it serves; returns the disk's size. Raises Rejected, Exported, Internal."""
+    deadline = time.monotonic() + START
+    while True:
+        try:
+            client = nbd.Client(str(export.socket), timeout=START)
+        except nbd.Error:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                export.process.wait(timeout=0.01)
+                break
+        else:
+            client.close()
+            return client.export.size
+        if time.monotonic() > deadline:
+            raise daemon_errors.Internal(f"qemu-nbd did not open the volume within {START:.0f} s: is its storage there?")
+    export.process.wait()
+    text = complaint.decode(errors="replace")
+    if "lock" in text and "another process" in text:
+        raise errors.Exported("The volume is in use by another program (a virtual machine?): its file is locked")
+    raise errors.Rejected("check-failed", f"qemu-nbd cannot open the volume as {format}: {qemu.last_line(text)}")
+
+
+def _end(exports: list[Export]) -> None:
+    """Tells all of them first: each may have something to bring to the disk."""
+    for export in exports:
+        export.process.terminate()
+    deadline = time.monotonic() + STOP
+    for export in exports:
+        try:
+            export.process.wait(max(0.0, deadline - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            log.error("qemu-nbd (process %d) does not end: killing it", export.process.pid)
+            export.process.kill()
+            # Without a limit: a write that hangs in the kernel may still reach the file.
+            export.process.wait()
+        export.socket.unlink(missing_ok=True)
