@@ -29,8 +29,9 @@ class Events:
         user: views.User | None = None,
         transfer: models.Transfer | None = None,
         image: models.Image | None = None,
+        correlation_id: str | None = None,
     ) -> None:
-        """Adds an event. `message` is a sentence for people; without a user it was the system."""
+        """Adds an event. `message` is a sentence for people; without a user it was the system. A transfer brings its correlation id."""
         about = image or transfer
         session.add(
             models.Event(
@@ -42,6 +43,7 @@ class Events:
                 transfer_id=transfer.id if transfer else None,
                 image_id=image.id if image else transfer.image_id if transfer else None,
                 image_name=about.name if about else None,
+                correlation_id=correlation_id or (transfer.correlation_id if transfer else None),
             )
         )
 
@@ -52,8 +54,12 @@ class Events:
         limit: int = lists.LIMIT,
         transfer: str | None = None,
         image: str | None = None,
+        correlation_id: str | None = None,
     ) -> views.Page:
-        """A page of events, newest first, of one transfer or image if given. Raises errors.Invalid for an `after` that no page gave."""
+        """A page of events, newest first, of one transfer, image or correlation id if given.
+
+        Raises errors.Invalid for an `after` that no page gave.
+        """
         query = sa.select(models.Event).order_by(models.Event.id.desc())
         if after is not None:
             query = query.where(models.Event.id < lists.number(after))
@@ -61,6 +67,8 @@ class Events:
             query = query.where(models.Event.transfer_id == transfer)
         if image is not None:
             query = query.where(models.Event.image_id == image)
+        if correlation_id is not None:
+            query = query.where(models.Event.correlation_id == correlation_id)
         with self._database.reading() as session:
             return lists.page(session, query, limit, _view, lambda event: str(event.id))
 
@@ -81,4 +89,5 @@ def _view(event: models.Event) -> views.Event:
         transfer_id=event.transfer_id,
         image_id=event.image_id,
         image_name=event.image_name,
+        correlation_id=event.correlation_id,
     )

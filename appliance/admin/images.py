@@ -62,17 +62,17 @@ class Images:
             query = lists.newest_first(sa.select(models.Image), models.Image, after)
             if domain is not None:
                 query = query.where(models.Image.domain_id == domains.find(session, domain).id)
-            return lists.page(session, query, limit, _view, lists.cursor)
+            return lists.page(session, query, limit, view, lists.cursor)
 
     def get(self, image_id: str) -> views.Image:
         """Raises errors.NotFound."""
         with self._database.reading() as session:
-            return _view(_find(session, image_id))
+            return view(find(session, image_id))
 
     def open(self, user: views.User, image_id: str) -> views.OpenImage:
         """What it takes to read the image's bytes now; every role may. Raises errors.NotFound, ImageLocked, ImageIllegal, HostDown."""
         with self._database.reading() as session:
-            image = _find(session, image_id)
+            image = find(session, image_id)
         _readable(image)
         reading = self._reading(image)
         return views.OpenImage(
@@ -102,7 +102,7 @@ class Images:
         Raises errors.NotFound, Forbidden, ImageLocked, HostDown; then nothing has changed.
         """
         with self._database.reading() as session:
-            image = _find(session, image_id)
+            image = find(session, image_id)
         rights.change(user, image.owner_id, "delete this image")
         if image.volume is not None:
             with self._hosts.asking(self._places.any(image.domain)) as control:
@@ -132,7 +132,7 @@ class Images:
                 .returning(models.Image.id)
             )
             if marked is None:
-                image = _find(session, image_id)
+                image = find(session, image_id)
                 raise errors.ImageLocked(name=image.name, reason=image.reason or "its upload is not finished")
 
     def tend(self) -> None:
@@ -236,7 +236,7 @@ class Images:
         self._domains.changed(image.domain_id)
 
 
-def _find(session: orm.Session, image_id: str) -> models.Image:
+def find(session: orm.Session, image_id: str) -> models.Image:
     image = session.get(models.Image, image_id)
     if image is None:
         raise errors.NotFound(what="image")
@@ -250,7 +250,7 @@ def _readable(image: models.Image) -> None:
         raise errors.ImageIllegal(name=image.name, reason=image.reason)
 
 
-def _view(image: models.Image) -> views.Image:
+def view(image: models.Image) -> views.Image:
     return views.Image(
         id=image.id,
         name=image.name,
@@ -269,4 +269,8 @@ def _view(image: models.Image) -> views.Image:
         created_at=image.created_at,
         completed_at=image.completed_at,
         transfer_id=image.transfer_id,
+        description=image.description,
+        allocation=image.allocation,
+        actual_size=image.actual_size,
+        backup=image.backup,
     )

@@ -5,6 +5,7 @@ import datetime
 import math
 import secrets
 import threading
+from collections.abc import Callable
 
 import sqlalchemy as sa
 
@@ -15,6 +16,8 @@ from appliance.admin.database import Database
 
 #: Names and addresses whose failures are remembered; the oldest are forgotten first.
 MAX_REMEMBERED = 10_000
+#: Locks that the names share.
+TURNS = 64
 
 
 class Logins:
@@ -37,19 +40,11 @@ class Logins:
         self._clock = clock
         self._lifetime = lifetime
         self._throttle = Throttle(clock, attempts, window)
+        self._turns = tuple(threading.Lock() for _ in range(TURNS))
 
     def login(self, name: str, password: str, address: str) -> tuple[str, views.User]:
         """The secret of a new login, for the browser's cookie, and its user. Raises errors.WrongPassword, errors.TooManyAttempts."""
-        keys = (f"user {name[:256]}", f"address {address}")
-        self._throttle.attempt(keys)
-        try:
-            user = self._users.verify(name, password)
-        except errors.WrongPassword:
-            # What was typed as a name may be a password: it is not recorded.
-            with self._database.session() as session:
-                self._events.record(session, "login-failed", f"A login from {address} failed", severity=events.WARNING)
-            raise
-        self._throttle.succeeded(keys)
+        user = self._verified(self._users.verify, name, password, address)
         secret = secrets.token_urlsafe(32)
         now = self._clock.now()
         expires = now + datetime.timedelta(seconds=self._lifetime)
@@ -57,6 +52,25 @@ class Logins:
             session.add(models.Login(digest=digests.of(secret), user_id=user.id, created_at=now, expires_at=expires))
             self._events.record(session, "login", f"{user.name} logged in from {address}", user=user)
         return secret, user
+
+    def check(self, name: str, password: str, address: str) -> views.User:
+        """The user, for a request that brings name and password with it: no login is made. Raises as `login`."""
+        return self._verified(self._users.verify_often, name, password, address)
+
+    def _verified(self, verify: Callable[[str, str], views.User], name: str, password: str, address: str) -> views.User:
+        keys = (f"user {name[:256]}", f"address {address}")
+        # One of a name at a time: an attempt counts as failed until it has succeeded, and a script's ten connections are not ten failures.
+        with self._turns[hash(name) % TURNS]:
+            self._throttle.attempt(keys)
+            try:
+                user = verify(name, password)
+            except errors.WrongPassword:
+                # What was typed as a name may be a password: it is not recorded.
+                with self._database.session() as session:
+                    self._events.record(session, "login-failed", f"A login from {address} failed", severity=events.WARNING)
+                raise
+            self._throttle.succeeded(keys)
+            return user
 
     def user(self, secret: str) -> views.User | None:
         """The user whose login this is; None for one that is unknown, ended or expired."""

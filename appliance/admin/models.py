@@ -94,7 +94,24 @@ class Host(Base):
     up: orm.Mapped[bool]
     maintenance: orm.Mapped[bool] = orm.mapped_column(default=False, server_default=sa.false())
     reason: orm.Mapped[str | None] = orm.mapped_column(sa.Text)
+    #: The name or address that its certificate is for; NULL for the appliance's own host, which is reached without one.
+    address: orm.Mapped[str | None] = orm.mapped_column(sa.String(255))
+    #: False until it has its first certificate: before that there is nobody to ask.
+    enrolled: orm.Mapped[bool] = orm.mapped_column(default=True, server_default=sa.true())
+    certificate_expires_at: orm.Mapped[datetime.datetime | None]
     created_at: orm.Mapped[datetime.datetime]
+
+
+class Enrolment(Base):
+    """A token by which a host may once ask for its first certificate: its digest alone."""
+
+    __tablename__ = "enrolments"
+
+    digest: orm.Mapped[str] = orm.mapped_column(sa.String(64), primary_key=True)
+    host_id: orm.Mapped[str] = ref("hosts.id", ondelete="CASCADE")
+    expires_at: orm.Mapped[datetime.datetime]
+    used_at: orm.Mapped[datetime.datetime | None]
+    host: orm.Mapped[Host] = orm.relationship(lazy="joined")
 
 
 class DomainHost(Base):

@@ -378,6 +378,13 @@ class Transfers:
             created_at=transfer.created_at,
             updated_at=transfer.updated_at,
             expires_at=transfer.expires_at,
+            inactivity_timeout=transfer.inactivity_timeout,
+            timeout_policy=transfer.timeout_policy,
+            shallow=transfer.shallow,
+            filename=transfer.filename,
+            correlation_id=transfer.correlation_id,
+            transfer_url=None,
+            proxy_url=None,
         )
 
 

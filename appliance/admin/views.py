@@ -40,7 +40,11 @@ class Token:
 
 @dataclass(frozen=True)
 class Host:
-    """`status` is up or down, with the `reason`; `address` that of its images service; `domains` their names."""
+    """`status` is up, down or maintenance, with the `reason`; `address` that of its images service; `domains` their names.
+
+    `transfers` counts those that run on it. `enrolled` is False until it has its certificate, which expires then; the appliance's own host
+    has none.
+    """
 
     id: str
     name: str
@@ -48,6 +52,56 @@ class Host:
     status: str
     reason: str | None
     domains: tuple[str, ...]
+    transfers: int = 0
+    enrolled: bool = True
+    certificate_expires_at: datetime.datetime | None = None
+
+
+@dataclass(frozen=True)
+class NewHost:
+    """A host that somebody adds. `address` is a name or an address that the appliance reaches it by."""
+
+    name: str
+    address: str
+    images_port: int = 54322
+    control_port: int = 54325
+
+
+@dataclass(frozen=True)
+class Invitation:
+    """What a host is enrolled with: shown once. `command` is to be run there."""
+
+    host: Host
+    command: str
+    token: str
+    fingerprint: str
+    expires_at: datetime.datetime
+
+
+@dataclass(frozen=True)
+class Enrolled:
+    """What a host gets that has shown its token: its certificate (PEM, with the authority's behind it), and how it is to serve.
+
+    `client` is the common name of the one certificate that may use its control service.
+    """
+
+    name: str
+    address: str
+    images_port: int
+    control_port: int
+    certificate: str
+    ca: str
+    client: str
+
+
+@dataclass(frozen=True)
+class NewDomain:
+    """A storage domain that somebody adds: the directory `path` on `host` (id or name). `kind` is data or iso."""
+
+    name: str
+    kind: str
+    host: str
+    path: str
 
 
 @dataclass(frozen=True)
@@ -73,7 +127,11 @@ class Domain:
 
 @dataclass(frozen=True)
 class Image:
-    """`status` is locked, ok or illegal, with the `reason`; `path` the file on the host, once it is ok."""
+    """`status` is locked, ok or illegal, with the `reason`; `path` the file on the host, once it is ok.
+
+    `size` is the file's, `virtual_size` the disk's (None until it is known), `actual_size` what it takes on the storage, as last told.
+    `completed_at` is None of a disk that nothing was uploaded to; `backup` what an oVirt client said of incremental backup.
+    """
 
     id: str
     name: str
@@ -92,13 +150,20 @@ class Image:
     created_at: datetime.datetime
     completed_at: datetime.datetime | None
     transfer_id: str | None
+    description: str
+    allocation: str
+    actual_size: int | None
+    backup: str | None
 
 
 @dataclass(frozen=True)
 class Transfer:
-    """One upload; `host` is None once it was removed.
+    """One upload, or one download by an oVirt client; `host` is None once it was removed.
 
     `actions` are those that the phase allows, to the one who asked; `verify` is the running check's progress.
+
+    The last ones are those of an oVirt client's transfer: `inactivity_timeout` in seconds, 0 for any; `transfer_url` (on the host) and
+    `proxy_url` (here) are credentials: None unless its ticket is on the host, and for who may not change the transfer.
     """
 
     id: str
@@ -126,6 +191,13 @@ class Transfer:
     created_at: datetime.datetime
     updated_at: datetime.datetime
     expires_at: datetime.datetime | None
+    inactivity_timeout: int | None
+    timeout_policy: str | None
+    shallow: bool
+    filename: str | None
+    correlation_id: str | None
+    transfer_url: str | None
+    proxy_url: str | None
 
 
 @dataclass(frozen=True)
@@ -141,6 +213,19 @@ class Event:
     transfer_id: str | None
     image_id: str | None
     image_name: str | None
+    correlation_id: str | None
+
+
+@dataclass(frozen=True)
+class Job:
+    """What was begun under one correlation id. `status` is started, finished, failed or aborted; `end` is None while it is started."""
+
+    id: str
+    description: str
+    status: str
+    start: datetime.datetime
+    end: datetime.datetime | None
+    correlation_id: str
 
 
 @dataclass(frozen=True)
@@ -238,6 +323,45 @@ class NewTransfer:
     sha256: str | None = None
     fingerprint: Fingerprint | None = None
     client: str = "api"
+
+
+@dataclass(frozen=True)
+class NewDisk:
+    """An empty disk that somebody asks for. `size` is the disk's (virtual) size; `format` raw, qcow2 or iso (raw, until an ISO is in it).
+
+    `domain` is an id or a name; `initial_size`: bytes that are to be set aside for a sparse one; `id`: a UUID that the client chose.
+    """
+
+    name: str
+    size: int
+    format: str
+    domain: str
+    allocation: str = "sparse"
+    initial_size: int | None = None
+    content_type: str = "data"
+    description: str = ""
+    backup: str | None = None
+    id: str | None = None
+    correlation_id: str | None = None
+
+
+@dataclass(frozen=True)
+class NewImageTransfer:
+    """A transfer of an existing disk. `image` is its id, `host` an id or a name; `direction` upload or download.
+
+    `format`: raw for the guest's bytes whatever the file is, qcow2 for the file of a qcow2 disk. `inactivity_timeout` in seconds: 0 is for
+    ever, None the usual one. `timeout_policy` is legacy, pause or cancel.
+    """
+
+    image: str
+    direction: str = "upload"
+    format: str = "raw"
+    shallow: bool = False
+    inactivity_timeout: int | None = None
+    timeout_policy: str = "legacy"
+    host: str | None = None
+    filename: str | None = None
+    correlation_id: str | None = None
 
 
 @dataclass(frozen=True)
