@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help install run check lint format types imports js test browser bench lock clean
+.PHONY: help install run check lint format types imports js test fuzz browser bench lock clean
 
 BIN := .venv/bin
 PYTEST := $(BIN)/pytest
@@ -47,6 +47,9 @@ js: node_modules/.package-lock.json ## types and tests of the front end
 
 test: install ## unit and integration tests
 	$(PYTEST) -n 2 --ignore tests/browser --ignore tests/e2e
+
+fuzz: install ## random input to every parser; FUZZ_SECONDS=3600 for an hour in all, ARGS="-k nbd" for some
+	FUZZ_SECONDS=$${FUZZ_SECONDS:-600} $(PYTEST) --timeout 0 tests/fuzz $(ARGS)
 
 browser: install node_modules/.package-lock.json ## the product as its users have it: Chromium, kills, a virtual machine
 	$(PYTEST) -n 2 --dist loadfile tests/e2e tests/browser

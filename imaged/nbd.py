@@ -14,8 +14,12 @@ from dataclasses import dataclass, field
 MAX_REQUEST = 32 << 20
 #: Bytes that one BLOCK_STATUS or zero request covers: the field has 32 bits, and servers like round numbers.
 MAX_SPAN = 1 << 30
-#: Bytes of a reply to an option, and of a chunk that holds no data.
+#: Bytes of all replies to an option, and of an error.
 MAX_REPLY = 4 << 20
+#: Bytes of a map: a million extents, which is what nbdkit sends at most.
+MAX_MAP = (8 << 20) + 4
+#: Chunks of one reply: more than an extent for each sector of the longest read.
+MAX_CHUNKS = 1 << 17
 
 _MAGIC, _OPTION_MAGIC, _OPTION_REPLY = b"NBDMAGIC", b"IHAVEOPT", 0x3E889045565A9
 _FIXED_NEWSTYLE, _NO_ZEROES = 1, 2
@@ -134,11 +138,11 @@ class Client:
             for kind, length in self._chunks():
                 if kind == _NONE:
                     continue
-                if kind != _STATUS or length < 12 or (length - 4) % 8:
+                if kind != _STATUS or not 12 <= length <= MAX_MAP or (length - 4) % 8:
                     raise Error(f"a chunk of type {kind} and {length} bytes in a block status")
                 number, *values = struct.unpack(f">I{(length - 4) // 4}I", self._receive(length))
-                if number not in self.export.contexts or not all(values[::2]):
-                    raise Error("a map that was not asked for, or has empty extents")
+                if self.export.contexts.get(number, "") in ("", *maps) or not all(values[::2]):
+                    raise Error("a map that was not asked for, comes twice, or has empty extents")
                 maps[self.export.contexts[number]] = list(zip(values[::2], values[1::2], strict=True))
             if len(maps) != len(self.export.contexts):
                 raise Error("a map is missing in a block status")
@@ -190,9 +194,11 @@ class Client:
         """Every reply, `(type, data)`, up to the acknowledgement or the refusal, which is the last."""
         self._sock.sendall(_OPTION_MAGIC + struct.pack(">II", option, len(data)) + data)
         replies: list[tuple[int, bytes]] = []
+        left = MAX_REPLY
         while True:
             magic, same, kind, length = struct.unpack(">QIII", self._receive(20))
-            if magic != _OPTION_REPLY or same != option or length > MAX_REPLY or len(replies) > 1000:
+            left -= length
+            if magic != _OPTION_REPLY or same != option or left < 0 or len(replies) > 1000:
                 raise Error("a reply that makes no sense while negotiating")
             replies.append((kind, self._receive(length)))
             if kind == _ACK or kind & _ERROR_BIT:
@@ -227,7 +233,9 @@ class Client:
         """`(type, length)` of each chunk with something in it; whoever iterates reads that. Raises Refused at the end, for error chunks."""
         refused: Refused | None = None
         flags = 0
-        while not flags & _DONE:
+        for _ in range(MAX_CHUNKS):
+            if flags & _DONE:
+                break
             magic = self._receive(4)
             if magic == struct.pack(">I", _SIMPLE):
                 # Allowed where no data comes: for all but reads.
@@ -242,6 +250,8 @@ class Client:
                 raise Error("a chunk of nothing with something in it")
             else:
                 yield kind, length
+        else:
+            raise Error("an answer that does not end")
         if refused:
             raise refused
 
