@@ -131,7 +131,7 @@ class Pages:
         next_path, name = security.local_path(form.get("next")), form.get("name", "")
         try:
             self._csrf.check(request, security.cookie_of(request, security.FORM_COOKIE), form.get("csrf_token"))
-            secret, _ = self._admin.logins.login(name, form.get("password", ""), self._address(request))
+            secret, _ = self._admin.logins.login(name, form.get("password", ""), visitors.address(request, self._behind_proxy))
         except (errors.BadCsrf, errors.WrongPassword, errors.TooManyAttempts) as error:
             message = (
                 f"{error.sentence} {error.advice}" if not isinstance(error, errors.BadCsrf) else "This form was too old. Log in again."
@@ -166,14 +166,6 @@ class Pages:
             raise errors.NotFound(what="certificate") from None
         headers = {"Content-Type": "application/x-pem-file", "Content-Disposition": 'attachment; filename="image-appliance-ca.pem"'}
         return answers.revalidated(answers.Answer(200, body, headers), request)
-
-    def _address(self, request: webob.Request) -> str:
-        """The client's address, by which failed logins are counted."""
-        peer = request.environ.get("REMOTE_ADDR", "")
-        if not (self._behind_proxy and peer in ("127.0.0.1", "::1")):
-            return peer
-        # The last one is what the proxy itself saw; those before it are the client's own claims.
-        return request.headers.get("X-Forwarded-For", peer).rpartition(",")[2].strip()[:64]
 
     def _render(self, template: str, **values: object) -> str:
         return self._templates.get_template(template).render(**values)

@@ -37,3 +37,12 @@ def of_cookie(admin: Admin, request: webob.Request) -> Visitor:
     """The visitor as the cookie alone tells; an expired or unknown one is nobody's."""
     cookie = security.cookie_of(request)
     return Visitor(admin.logins.user(cookie) if cookie else None, cookie)
+
+
+def address(request: webob.Request, behind_proxy: bool) -> str:
+    """The client's address, by which failed logins are counted. `behind_proxy`: a reverse proxy on this machine names it."""
+    peer = request.environ.get("REMOTE_ADDR", "")
+    if not (behind_proxy and peer in ("127.0.0.1", "::1")):
+        return peer
+    # The last one is what the proxy itself saw; those before it are the client's own claims.
+    return request.headers.get("X-Forwarded-For", peer).rpartition(",")[2].strip()[:64]

@@ -1,5 +1,7 @@
 """Users, logins and tokens."""
 
+import concurrent.futures
+
 import pytest
 import sqlalchemy as sa
 
@@ -193,6 +195,45 @@ def test_a_failed_login_is_recorded_without_what_was_typed(desk, ann):
 
     assert "192.0.2.1 failed" in desk.events.page().items[0].message
     assert "my secret" not in desk.stored()
+
+
+def test_a_password_that_comes_with_each_request_is_compared_once_in_a_while(desk, ann, monkeypatch):
+    desk.logins.check("ann", PASSWORD, "192.0.2.1")
+    compared = []
+    monkeypatch.setattr(desk.users, "verify", lambda *words: compared.append(words) or ann)
+
+    desk.logins.check("ann", PASSWORD, "192.0.2.1")
+    assert compared == []
+
+    desk.clock.turn(61)
+    desk.logins.check("ann", PASSWORD, "192.0.2.1")
+    assert compared == [("ann", PASSWORD)]
+
+
+def test_a_remembered_password_ends_with_a_new_one(desk, ann):
+    desk.logins.check("ann", PASSWORD, "192.0.2.1")
+
+    desk.users.set_password("ann", "another good password")
+
+    with pytest.raises(errors.WrongPassword):
+        desk.logins.check("ann", PASSWORD, "192.0.2.1")
+
+
+def test_guessing_with_each_request_is_slowed_down_even_with_a_remembered_password(desk, ann):
+    desk.logins.check("ann", PASSWORD, "192.0.2.1")
+    for _ in range(3):
+        with pytest.raises(errors.WrongPassword):
+            desk.logins.check("ann", "wrong password", "192.0.2.9")
+
+    with pytest.raises(errors.TooManyAttempts):
+        desk.logins.check("ann", PASSWORD, "192.0.2.1")
+
+
+def test_many_right_logins_at_once_are_no_failures(desk, ann):
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(lambda _: desk.logins.login("ann", PASSWORD, "192.0.2.1")[1].name, range(8)))
+
+    assert found == ["ann"] * 8
 
 
 def test_a_token_is_its_users_until_it_is_revoked(desk, ann):
