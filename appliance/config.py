@@ -138,7 +138,7 @@ class Config:
     token_lifetime: int = setting(
         90, "An API token is valid for this long, unless `token add --days` says otherwise.", unit="days", low=1, high=3650
     )
-    max_json_bytes: int = setting(64 * KIB, "Largest JSON body of an API request.", unit="bytes", low=KIB, high=16 << 20)
+    max_json_bytes: int = setting(64 * KIB, "Largest JSON or XML body of an API request.", unit="bytes", low=KIB, high=16 << 20)
     max_virtual_size: int = setting(64 * TIB, "Largest virtual size of a disk that is accepted.", unit="bytes", low=1, high=(1 << 63) - 1)
     max_image_size: int = setting(64 * TIB, "Largest file that is accepted.", unit="bytes", low=1, high=(1 << 63) - 1)
     log_level: str = setting("info", "What is written to the log: this and what is graver.", choices=("debug", "info", "warning", "error"))

@@ -19,6 +19,7 @@ from cherrypy.process import plugins, wspbus
 from appliance import admin, bootstrap, config, errors, supervisor
 from appliance.transfer import hosts, relay, sessions, slots, tickets
 from appliance.web import downloads, images, security, server, site
+from appliance.web.ovirt import engine
 from imaged.httpd import tls
 
 log = logging.getLogger("appliance")
@@ -116,7 +117,7 @@ class Rooms:
             csrf_key=installation.csrf_key,
             download=downloads.Downloads(self.sessions, self.relay, room),
         )
-        one = server.together(pages, images.Images(self.sessions, self.relay, room))
+        one = server.together(pages, images.Images(self.sessions, self.relay, room), engine.application(self.admin, settings))
         if settings.images_port:
             # Threads of its own: whatever comes here, pages and heartbeats keep theirs.
             alone = security.guarded(images.Images(self.sessions, self.relay, room))

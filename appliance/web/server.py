@@ -19,16 +19,20 @@ access = logging.getLogger("appliance.access")
 #: Paths of the images service, by their first part.
 BYTES = ("sessions", "images", "info")
 
+#: Paths of oVirt's face, by their first part.
+ENGINE = "ovirt-engine"
+
 #: The word for us in the Server header: what runs here, and not which version of it.
 NAME = "image-appliance"
 
 
-def together(site: Callable, images: Callable) -> Callable:
-    """One WSGI application of both: paths of the images service never meet CherryPy's dispatch, everything else is `site`'s."""
+def together(site: Callable, images: Callable, engine: Callable) -> Callable:
+    """One WSGI application of three: paths of the images service and of oVirt's face never meet CherryPy's dispatch."""
+    faces = {**dict.fromkeys(BYTES, images), ENGINE: engine}
 
     def dispatch(environ: dict, start_response: Callable):
-        first = environ["PATH_INFO"].split("/", 2)[1:2]
-        return (images if first and first[0] in BYTES else site)(environ, start_response)
+        first = "".join(environ["PATH_INFO"].split("/", 2)[1:2])
+        return faces.get(first, site)(environ, start_response)
 
     return security.guarded(dispatch)
 

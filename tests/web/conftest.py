@@ -19,6 +19,7 @@ from appliance import config
 from appliance.admin import Admin, database
 from appliance.transfer import hosts, relay, sessions, slots, tickets
 from appliance.web import downloads, images, server, site
+from appliance.web.ovirt import engine
 from imaged import client, httpd
 
 PASSWORD = "correct horse battery staple"
@@ -82,7 +83,7 @@ class Appliance:
         pages = site.application(
             self.admin, self.config, csrf_key=secrets.token_bytes(32), download=downloads.Downloads(live, passing, room)
         )
-        self.application = server.together(pages, images.Images(live, passing, room))
+        self.application = server.together(pages, images.Images(live, passing, room), engine.application(self.admin, self.config))
         self.server = httpd.Server(("127.0.0.1", 0), self.application, threads=32, name="image-appliance")
         self._serving = self.server.launch()
         self.port = self.server.bind_addr[1]
