@@ -10,6 +10,7 @@ from collections.abc import Callable, Generator, Iterator
 from typing import Any
 
 from imaged import errors, httpd
+from imaged.backends import mapped
 from imaged.backends.extents import merged
 from imaged.httpd import buffers, traffic
 from imaged.journal import Durability
@@ -23,6 +24,9 @@ ZERO_STEP = 128 << 20
 
 class Operation:
     """Base: bytes [offset, offset + done) have been dealt with."""
+
+    #: Does it change the image?
+    changes = False
 
     def __init__(self, backend: Any, offset: int = 0):
         self._backend = backend
@@ -54,6 +58,8 @@ class Operation:
 
 class Write(Operation):
     """The request's body into the image from `offset` on. `digest` is (a hash object, the value it must come to), or None."""
+
+    changes = True
 
     def __init__(self, backend: Any, body: httpd.Body, offset: int, durability: Durability, *, digest: tuple[Any, bytes] | None = None):
         super().__init__(backend, offset)
@@ -132,13 +138,38 @@ class Read(Operation):
         self._body.break_off()
 
     def __iter__(self) -> Generator[memoryview, None, None]:
-        moved = self._begin(self._body.path)
-        with buffers.borrow() as buffer:
-            while self.done < self._count:
+        if self._body.path == traffic.BUFFER and getattr(self._backend, "splices", False) and self._count > mapped.PIECE:
+            return self._send_mapped()
+        return self._send_read()
+
+    def _send_mapped(self) -> Generator[memoryview, None, None]:
+        moved = self._begin(traffic.MAPPED)
+        end = self.offset + self._count
+        while self.done < self._count:
+            view = self._backend.mapped(self.offset + self.done, end)
+            if view is None:
+                yield from self._read(moved, min(mapped.PIECE, self._count - self.done))
+            while view:
                 self._check()
-                count = self._backend.readinto(buffer[: self._count - self.done], self.offset + self.done)
+                if self._backend.size() < self.offset + self.done + len(view[: mapped.PIECE]):
+                    raise _shorter()
+                yield view[: mapped.PIECE]
+                moved(len(view[: mapped.PIECE]))
+                self.done += len(view[: mapped.PIECE])
+                view = view[mapped.PIECE :]
+
+    def _send_read(self) -> Generator[memoryview, None, None]:
+        yield from self._read(self._begin(self._body.path), self._count)
+
+    def _read(self, moved: Callable[[int], None], count: int) -> Generator[memoryview, None, None]:
+        """The next `count` bytes, through a buffer."""
+        end = self.done + count
+        with buffers.borrow() as buffer:
+            while self.done < end:
+                self._check()
+                count = self._backend.readinto(buffer[: end - self.done], self.offset + self.done)
                 if not count:
-                    raise errors.Internal("The image became shorter while it was read")
+                    raise _shorter()
                 yield buffer[:count]
                 self.done += count
                 moved(count)
@@ -184,7 +215,7 @@ class Checksum(Operation):
             self._check()
             count = self._backend.readinto(buffer[: end - self.done], self.done)
             if not count:
-                raise errors.Internal("The image became shorter while it was read")
+                raise _shorter()
             block.update(buffer[:count])
             self.done += count
         return block.digest()
@@ -197,6 +228,8 @@ class Checksum(Operation):
 
 class Zero(Operation):
     """Zeros from `offset` on: a hole if `punch`, else allocated."""
+
+    changes = True
 
     def __init__(self, backend: Any, offset: int, count: int, durability: Durability, *, punch: bool):
         super().__init__(backend, offset)
@@ -229,6 +262,10 @@ class Flush(Operation):
         """Raises NoSpace, Internal: then nothing more counts as durable than before."""
         with _journal():
             self._durability.flush(self._backend.flush)
+
+
+def _shorter() -> errors.Internal:
+    return errors.Internal("The image became shorter while it was read")
 
 
 @contextlib.contextmanager

@@ -87,6 +87,7 @@ class Ticket:
         self._operations: list[Operation] = []
         self._transferred = Ranges()
         self._path: str | None = None
+        self._flushed = False
         self.terms, self.place, self.durability = terms, place, journal.Durability()
         self.renew(terms, place)
 
@@ -148,6 +149,7 @@ class Ticket:
             if self.canceled:
                 raise self._was_canceled()
             self._operations.append(operation)
+            self._flushed = self._flushed and not operation.changes
 
     def finish(self, operation: Operation) -> None:
         """The operation writes nothing any more. May be called again."""
@@ -158,6 +160,11 @@ class Ticket:
                 self._path = operation.path or self._path
                 self._touch()
                 self._changed.notify_all()
+
+    def flushed(self) -> None:
+        """The client has asked for a flush. As its last word, that is how it says that it wrote all it had to write."""
+        with self._changed:
+            self._flushed = not any(operation.changes for operation in self._operations)
 
     def cancel(self, timeout: float) -> bool:
         """Refuses what comes, ends what runs, and waits for that. False: something still ran after `timeout` seconds."""
@@ -184,7 +191,7 @@ class Ticket:
     def status(self) -> dict[str, Any]:
         """What the control service tells: the terms, the clocks (`expires` is monotonic, not wall time), and what has arrived, in bytes.
 
-        `path` is the road that bytes took last (httpd.traffic); null before there were any.
+        `path` is the road that bytes took last (httpd.traffic); null before there were any. `flushed`: the client's last word was a flush.
         """
         terms = self.terms
         with self._changed:
@@ -201,6 +208,7 @@ class Ticket:
                 "idle_time": 0 if self._operations else int(self._clock() - self._accessed),
                 "transferred": transferred.total,
                 "path": path,
+                "flushed": self._flushed,
             }
         status |= vars(terms) | {"ops": list(terms.ops), "durable": self.durability.durable.as_lists()}
         if terms.filename is None:

@@ -122,6 +122,7 @@ class Images:
             else:
                 with ticket.running(flush):
                     flush.run()
+                ticket.flushed()
         return handlers.empty_response()
 
 

@@ -445,7 +445,9 @@ def _get(domain: Domain, directory: int, name: str) -> Volume:
     if found is None:
         raise _no_volume(domain, name)
     path, size, format = str(domain.path / file_name), found.st_size, disk_format(name)
-    durable = journal.read(path, size).as_lists() if state == "partial" else [[0, size]] if size else []
+    # A complete one has a journal while it is written anew in its place.
+    written = state == "partial" or _stat(directory, name + journal.SUFFIX) is not None
+    durable = journal.read(path, size).as_lists() if written else [[0, size]] if size else []
     virtual_size = size if format == "raw" else _virtual_size(directory, file_name)
     return Volume(domain.id, name, state, size, found.st_blocks * 512, path, durable, format, virtual_size)
 

@@ -39,8 +39,26 @@ def test_a_tickets_status_tells_its_terms_and_what_has_arrived(daemon, image):
         "filename": "a.iso",
         "transferred": 3,
         "path": "buffer",
+        "flushed": False,
         "durable": [[5, 8]],
     }
+
+
+def test_a_ticket_tells_whether_its_clients_last_word_was_a_flush(daemon, image):
+    ticket = daemon.ticket(image)
+    told = [daemon.control.ticket(ticket)["flushed"]]
+
+    for act in (
+        lambda: daemon.put(ticket, b"abc"),
+        lambda: daemon.patch(ticket, {"op": "flush"}),
+        lambda: daemon.get(ticket),
+        lambda: daemon.patch(ticket, {"op": "zero", "size": 5, "flush": True}),
+        lambda: daemon.patch(ticket, {"op": "flush"}),
+    ):
+        assert act().status == 200
+        told.append(daemon.control.ticket(ticket)["flushed"])
+
+    assert told == [False, False, True, True, False, True]
 
 
 def test_what_a_ticket_leaves_out_has_a_default(daemon, image):

@@ -287,6 +287,16 @@ def test_completing_after_a_crash_between_the_two_names_goes_on(volumes, domain)
     assert sorted(os.listdir(domain.path)) == [".image-domain", NAME]
 
 
+def test_of_a_complete_volume_that_is_written_anew_the_journal_tells_what_is_durable(volumes):
+    make(volumes)
+    volume = volumes.complete("iso", NAME)
+    whole = volume.durable
+    write_journal(volume, 10, 20)
+
+    assert (whole, volumes.get("iso", NAME).durable) == ([[0, MIB]], [[10, 20]])
+    assert volumes.complete("iso", NAME).durable == whole
+
+
 def test_completing_after_a_crash_before_the_journal_went_goes_on(volumes, domain):
     volume = make(volumes)
     write_journal(volume, 0, MIB)
