@@ -70,6 +70,9 @@ def run(directory: pathlib.Path, *, tls: bool, short: bool) -> Result:
         with _visitor(appliance) as ask:
             rest = _ask(ask, seconds / 2)
             source = images.full(directory / "source", 256 * MIB)
+            processes = appliance.processes()
+            for process in processes:
+                measure.forget_peak(process.pid)
             with _crowd(appliance, directory, crawling) as crowd:
                 targets = appliance.prepare(256 * MIB, FAST)
                 fast = load.Load("put", connections=FAST, tls=tls, seconds=seconds)
@@ -81,16 +84,15 @@ def run(directory: pathlib.Path, *, tls: bool, short: bool) -> Result:
                 ended, _ = crowd.end()
             for pieces in appliance.stored()[-FAST:]:
                 images.check(source, pieces)
-        daemon = appliance.product.daemon()
-        assert daemon and appliance.product.process, "one of the two programs ended"
+        memory, daemon = (measure.peak_memory(process.pid) for process in processes)
         return Result(
             tls=tls,
             crawling=crawling,
             rest=rest,
             busy=busy,
             failures=rest.failures + busy.failures + int(ended),
-            memory=measure.peak_memory(appliance.product.process.pid),
-            daemon=measure.peak_memory(daemon.pid),
+            memory=memory,
+            daemon=daemon,
             speed=requests * 256 / took,
         )
     finally:

@@ -1,4 +1,4 @@
-"""How much memory appliance and daemon take together, from their start to the end of some uploads."""
+"""How much memory appliance and daemon take together while they are uploaded to."""
 
 import dataclasses
 import pathlib
@@ -47,6 +47,8 @@ def _peak(directory: pathlib.Path, source: pathlib.Path, does: load.Load) -> int
     appliance = ours.Appliance(directory, tls=True)
     try:
         targets = appliance.prepare(source.stat().st_size, does.connections)
+        for process in appliance.processes():
+            measure.forget_peak(process.pid)
         measure.run(load.words(does, appliance.port(True), appliance.ca, source, targets), appliance)
         for pieces in appliance.stored():
             images.check(source, pieces)

@@ -1,9 +1,12 @@
 """What is measured of ours: `imaged` alone, and `image-appliance run` with its daemon."""
 
+import contextlib
 import http.client
+import json
 import pathlib
 import sys
 import uuid
+from typing import Any
 
 import psutil
 
@@ -41,14 +44,30 @@ class Appliance(server.Server):
         return self.product.port
 
     def prepare(self, size: int, count: int, *, chunked: bool = False, place: pathlib.Path | None = None) -> list[load.Target]:
-        made = [self.product.create(f"bench-{uuid.uuid4()}", size) for _ in range(count)]
-        self.transfers += made
-        return [self._target(transfer["id"]) for transfer in made]
+        with contextlib.closing(self.product.connect()) as connection:
+            made = []
+            for _ in range(count):
+                what = {"name": f"bench-{uuid.uuid4()}", "size": size, "format": "raw", "domain": "data", "client": "api"}
+                made.append(self._call(connection, "POST", "/api/v1/transfers", what))
+            self.transfers += made
+            return [self._target(connection, f"/api/v1/transfers/{transfer['id']}") for transfer in made]
 
-    def _target(self, transfer: str) -> load.Target:
-        product.wait_for(lambda: self.product.transfer(transfer)["phase"] == "transferring", "the transfer to begin")
-        with self.product.open_session(transfer) as session:
-            return load.Target(session.url, f"Session-Id: {session.id}\r\n")
+    def _target(self, connection: http.client.HTTPConnection, transfer: str) -> load.Target:
+        product.wait_for(lambda: self._call(connection, "GET", transfer)["phase"] == "transferring", "the transfer to begin")
+        ticket = self._call(connection, "POST", f"{transfer}/ticket")["ticket"]
+        session = self._call(connection, "POST", "/sessions", token=ticket)
+        return load.Target(session["url"], f"Session-Id: {session['session_id']}\r\n")
+
+    def _call(
+        self, connection: http.client.HTTPConnection, method: str, path: str, body: object = None, token: str | None = None
+    ) -> dict[str, Any]:
+        """One request, on a connection that is kept: a crowd of uploads is prepared by thousands of them."""
+        headers = {"Authorization": f"Bearer {token or self.product.token}", "Content-Type": "application/json"}
+        connection.request(method, path, json.dumps(body) if body else b"", headers)
+        response = connection.getresponse()
+        text = response.read()
+        assert response.status < 300, (response.status, text)
+        return json.loads(text)
 
     def stored(self) -> list[list[pathlib.Path]]:
         partial = {path.name: path for path in self.directory.rglob(".partial-*")}

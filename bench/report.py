@@ -38,8 +38,7 @@ for each, the goal {goal:g}; no answer and no upload may fail. *Memory* is the m
 
 MEMORY = """## Memory
 
-The most that appliance and daemon together ever held (VmHWM), from their start to the end of as many uploads at once, over TLS; and of one
-upload in chunks of a size.
+The most that appliance and daemon together held (VmHWM) during as many uploads at once, over TLS; and during one in chunks of a size.
 """
 
 
