@@ -12,6 +12,16 @@ from imaged import client, copying, errors
 from imaged.httpd import tls
 from imaged.remote import Remote
 
+#: Exit status of a copy that broke off: what has arrived stays, and the same command with --resume goes on.
+BROKEN_OFF = 3
+
+
+class BrokenOff(click.ClickException):
+    exit_code = BROKEN_OFF
+
+    def __init__(self, reason: str):
+        super().__init__(f"{reason}. What has arrived stays: go on with --resume")
+
 
 def copy(
     work: Callable[..., None], file: Path, url: str, *, upwards: bool, workers: int, cafile: str | None, resume: bool, quiet: bool
@@ -23,6 +33,11 @@ def copy(
         raise click.ClickException(f"{cafile} cannot be read as PEM certificates: {error.strerror or error}") from None
     try:
         remote = Remote(url, context)
+    except (ValueError, client.Unreachable) as error:
+        raise click.ClickException(str(error)) from None
+    except client.Refused as error:
+        raise click.ClickException(_refusal(error)) from None
+    try:
         with _bar(quiet) as bar:
             task = bar.add_task(file.name, total=file.stat().st_size if upwards else None)
 
@@ -36,16 +51,20 @@ def copy(
             work(*where, workers=workers, resume=resume, progress=progress, **({} if upwards else {"total": total}))
     except copying.CannotCopy as error:
         raise click.ClickException(str(error)) from None
-    except ValueError as error:
-        raise click.ClickException(str(error)) from None
     except client.Refused as error:
-        raise click.ClickException(f"The server refused: {error.message}") from None
+        raise (BrokenOff if error.status >= 500 else click.ClickException)(_refusal(error)) from None
     except client.Unreachable as error:
-        raise click.ClickException(f"{error}. What has arrived stays: go on with --resume") from None
-    except errors.DaemonError as error:
-        raise click.ClickException(error.message) from None
+        raise BrokenOff(str(error)) from None
+    except errors.DaemonError as error:  # our own storage's
+        raise BrokenOff(f"{file.name}: {error.message}") from None
+    except KeyboardInterrupt:
+        raise BrokenOff("Interrupted") from None
     except OSError as error:
         raise click.ClickException(f"{error.filename or file}: {error.strerror or error}") from None
+
+
+def _refusal(error: client.Refused) -> str:
+    return f"The server refused: {error.message}"
 
 
 def _bar(quiet: bool) -> rich.progress.Progress:

@@ -1,10 +1,12 @@
 """Files to images and images to files: in parallel, holes left out, and able to go on where they broke off.
 
-The bytes are copied as they are: a qcow2 file arrives as that very file. Of an upload the server knows what is durable; a download
-keeps a journal beside the file until it is whole.
+The bytes are copied as they are: a qcow2 file arrives as that very file. Each piece of an upload travels with its SHA-256, which the
+server compares, and the server knows what is durable; a download keeps a journal beside the file until it is whole.
 """
 
+import base64
 import functools
+import hashlib
 import json
 import os
 import threading
@@ -38,7 +40,9 @@ def upload(path: Path, remote: Remote, *, workers: int, resume: bool, progress: 
     """
     with File(os.open(path, os.O_RDONLY | os.O_CLOEXEC)) as file:
         size = file.size()
-        durable = _durable(remote, file) if resume else Ranges()
+        durable = _held(remote, size) if resume else Ranges()
+        if not _same(remote, file, durable):
+            raise CannotCopy("The server holds bytes of another file: upload without --resume")
         progress(sum(end - start for start, end in durable.common(0, size)))
         zeros = "zero" in remote.features
         pieces = []
@@ -47,15 +51,22 @@ def upload(path: Path, remote: Remote, *, workers: int, resume: bool, progress: 
                 zero = zeros and extent.about["zero"]
                 pieces += [(low, high, zero) for low, high in _cut(extent.start, extent.end, ZERO_PIECE if zero else PIECE)]
 
+        workers = min(workers, remote.max_writers)
+        sending = threading.BoundedSemaphore(workers)
+
         def send(start: int, end: int, zero: bool) -> None:
             if zero:
                 change = {"op": "zero", "offset": start, "size": end - start, "flush": False}
-                remote.call("PATCH", body=json.dumps(change).encode())
+                with sending:
+                    remote.call("PATCH", body=json.dumps(change).encode())
                 progress(end - start)
             else:
-                _put(remote, file, start, end, progress)
+                digest = _digest(file, start, end)
+                with sending:
+                    _put(remote, file, start, end, digest, progress)
 
-        _in_parallel([functools.partial(send, *piece) for piece in pieces], min(workers, remote.max_writers))
+        # One more than may send: it hashes its piece meanwhile.
+        _in_parallel([functools.partial(send, *piece) for piece in pieces], workers + 1)
         # Each PUT was flushed, zeros were not.
         if any(zero for _, _, zero in pieces) and "flush" in remote.features:
             remote.call("PATCH", body=b'{"op": "flush"}')
@@ -83,10 +94,12 @@ def download(remote: Remote, path: Path, *, workers: int, resume: bool, progress
     _prepare(part, record, size, resume)
     durability = journal.open_for(str(part), size)
     durable = durability.durable
-    pieces = [piece for start, end in data for gap in durable.missing(start, end) for piece in _cut(*gap, PIECE)]
-    progress(size - sum(end - start for start, end in pieces))
 
     with File(os.open(part, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)) as file:
+        if not _same(remote, file, durable):
+            raise CannotCopy(f"{part} has bytes of another image: remove it first")
+        pieces = [piece for start, end in data for gap in durable.missing(start, end) for piece in _cut(*gap, PIECE)]
+        progress(size - sum(end - start for start, end in pieces))
 
         def receive(start: int, end: int) -> None:
             writing = durability.begin(start, end)
@@ -107,17 +120,32 @@ def download(remote: Remote, path: Path, *, workers: int, resume: bool, progress
     record.unlink(missing_ok=True)
 
 
-def _put(remote: Remote, file: File, start: int, end: int, progress: Progress) -> None:
-    where = (("Content-Range", f"bytes {start}-{end - 1}/*"), ("Content-Length", str(end - start)))
-    with buffers.borrow() as buffer, remote.exchange("PUT", "", where) as connection:
+def _put(remote: Remote, file: File, start: int, end: int, digest: str, progress: Progress) -> None:
+    about = (("Content-Range", f"bytes {start}-{end - 1}/*"), ("Content-Length", str(end - start)), ("Content-Digest", digest))
+    with remote.exchange("PUT", "", about) as connection:
+        for data in _bytes(file, start, end):
+            connection.send(data)
+            progress(len(data))
+        remote.answer(connection).read()
+
+
+def _digest(file: File, start: int, end: int) -> str:
+    """As Content-Digest (RFC 9530) has it. A file that changes until its bytes are sent is noticed by that."""
+    digest = hashlib.sha256()
+    for data in _bytes(file, start, end):
+        digest.update(data)
+    return f"sha-256=:{base64.b64encode(digest.digest()).decode()}:"
+
+
+def _bytes(file: File, start: int, end: int) -> Iterator[memoryview]:
+    """The file's bytes, in buffers that are valid until the next is asked for. Raises CannotCopy."""
+    with buffers.borrow() as buffer:
         while start < end:
             count = file.readinto(buffer[: end - start], start)
             if not count:
                 raise CannotCopy("The file became shorter while it was read")
-            connection.send(buffer[:count])
+            yield buffer[:count]
             start += count
-            progress(count)
-        remote.answer(connection).read()
 
 
 def _get(remote: Remote, file: File, start: int, end: int) -> Iterator[int]:
@@ -133,8 +161,8 @@ def _get(remote: Remote, file: File, start: int, end: int) -> Iterator[int]:
             yield count
 
 
-def _durable(remote: Remote, file: File) -> Ranges:
-    """What the server holds for good, after a look at whether it is of this file."""
+def _held(remote: Remote, size: int) -> Ranges:
+    """What of `size` bytes the server holds for good."""
     try:
         extents = remote.extents("durable")
     except client.Refused as error:
@@ -142,14 +170,18 @@ def _durable(remote: Remote, file: File) -> Ranges:
             raise CannotCopy("The server cannot tell what is durable: upload without --resume") from None
         raise
     durable = Ranges((e["start"], e["start"] + e["length"]) for e in extents if e.get("durable"))
+    return Ranges(durable.common(0, size))
+
+
+def _same(remote: Remote, file: File, durable: Ranges) -> bool:
+    """Are samples of what was copied before the same on both sides?"""
     ranges = list(durable)
     for start, end in ranges[:: max(1, len(ranges) // SAMPLES)]:
         for low, high in {(start, min(end, start + SAMPLE)), (max(start, end - SAMPLE), end)}:
-            with buffers.borrow() as buffer:
-                here = bytes(buffer[: file.readinto(buffer[: high - low], low)])
+            here = b"".join(map(bytes, _bytes(file, low, high)))
             if remote.call("GET", headers=(("Range", f"bytes={low}-{high - 1}"),)) != here:
-                raise CannotCopy("The server holds bytes of another file: upload without --resume")
-    return durable
+                return False
+    return True
 
 
 def _prepare(part: Path, record: Path, size: int, resume: bool) -> None:

@@ -1,17 +1,23 @@
 """`imaged upload` and `imaged download`: whole files, holes, parallel, broken off and resumed."""
 
 import os
+import re
 import shutil
+import signal
+import subprocess
+import sys
 
 import pytest
 from click.testing import CliRunner
 
-from imaged import client, copying, httpd, services
+from imaged import client, console, copying, errors, httpd, journal, services
+from imaged.backends.file import File
 from imaged.cli import main
 from imaged.handlers import images
 from imaged.httpd import tls
 from imaged.ranges import Ranges
 from imaged.remote import Remote
+from tests.imaged.conftest import wait
 
 MIB = 1 << 20
 SIZE = 6 * MIB + 123
@@ -74,6 +80,35 @@ def test_there_and_back(source, where, image, certificate, tmp_path, scheme, wor
     for path in (image.path, tmp_path / "back"):
         assert path.stat().st_blocks * 512 < 5 * MIB
     assert sorted(os.listdir(tmp_path)) == ["back", "source"]
+
+
+def test_every_piece_travels_with_its_digest(source, where, image, monkeypatch):
+    seen, real = [], images.Images.put
+
+    def noting(self, request, ticket_id):
+        seen.append(request.headers["Content-Digest"])
+        return real(self, request, ticket_id)
+
+    monkeypatch.setattr(images.Images, "put", noting)
+
+    run("upload", source, where())
+
+    assert len(seen) == 5  # 2 MiB and a bit, and what lies behind the hole
+    assert all(digest.startswith("sha-256=:") for digest in seen)
+
+
+def test_a_file_that_changes_while_it_is_sent_is_noticed(source, where, monkeypatch):
+    real = copying._digest
+
+    def changing(file, start, end):
+        digest = real(file, start, end)
+        with open(source, "r+b") as other:
+            other.write(os.urandom(1000))
+        return digest
+
+    monkeypatch.setattr(copying, "_digest", changing)
+
+    assert "does not match its Content-Digest" in run("upload", source, where(), status=1)
 
 
 def test_an_upload_is_durable_when_it_ends(daemon, source, where):
@@ -200,11 +235,94 @@ def test_a_resumed_download_asks_only_for_what_is_missing(daemon, source, where,
     assert sorted(os.listdir(tmp_path)) == ["back", "source"]
 
 
+#: The command as a process of its own, which kills itself in the middle of a piece.
+KILLED = """
+import os, signal, sys
+from imaged import cli, client, copying
+
+copying.PIECE, name, left = 1 << 20, sys.argv[1], int(sys.argv[2])
+kind = client.Connection if name == "send" else client.Response
+real = getattr(kind, name)
+
+def dying(self, data):
+    global left
+    left -= len(data)
+    if left < 0:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return real(self, data)
+
+setattr(kind, name, dying)
+cli.main(sys.argv[3:])
+"""
+
+
+def killed(name, *words):
+    """Runs the command until it has moved 2.5 MiB, and is killed: with two connections at least one piece of 1 MiB is durable."""
+    command = [sys.executable, "-c", KILLED, name, str(5 * MIB // 2), *map(str, words)]
+    assert subprocess.run(command, stderr=subprocess.DEVNULL, timeout=60).returncode == -signal.SIGKILL
+
+
+@pytest.fixture
+def requests(monkeypatch):
+    """The ranges that are written, and those that are read."""
+    seen, put, get = Ranges(), images.Images.put, images.Images.get
+
+    def note(text):
+        start, end = map(int, re.findall("[0-9]+", text))
+        if end - start + 1 > copying.SAMPLE:
+            seen.add(start, end + 1)
+
+    monkeypatch.setattr(
+        images.Images, "put", lambda self, request, *words: note(request.headers["Content-Range"]) or put(self, request, *words)
+    )
+    monkeypatch.setattr(images.Images, "get", lambda self, request, *words: note(request.headers["Range"]) or get(self, request, *words))
+    return seen
+
+
+def test_an_upload_that_was_killed_goes_on_with_what_is_missing(daemon, source, where, image, requests):
+    url = where(journal=True)
+    killed("send", "upload", source, url, "--workers", 2)
+    wait(lambda: not daemon.control.ticket(url.rpartition("/")[2])["active"])
+    had = Ranges(map(tuple, daemon.durable(url.rpartition("/")[2])))
+    requests.subtract(0, SIZE)
+
+    run("upload", source, url, "--resume")
+
+    assert had.total >= MIB
+    assert [had.common(start, end) for start, end in requests] == [[] for _ in requests]
+    assert image.read() == source.read_bytes()
+
+
+def test_a_download_that_was_killed_goes_on_with_what_is_missing(source, where, image, tmp_path, requests):
+    shutil.copy(source, image.path)
+    url = where()
+    killed("readinto", "download", url, tmp_path / "back", "--workers", 2)
+    had = journal.read(tmp_path / "back.part", SIZE)
+    requests.subtract(0, SIZE)
+
+    run("download", url, tmp_path / "back", "--resume")
+
+    assert had.total >= MIB
+    assert [had.common(start, end) for start, end in requests] == [[] for _ in requests]
+    assert (tmp_path / "back").read_bytes() == source.read_bytes()
+    assert sorted(os.listdir(tmp_path)) == ["back", "source"]
+
+
 def test_a_download_is_not_resumed_into_a_file_of_another_size(source, where, image, tmp_path):
     shutil.copy(source, image.path)
     (tmp_path / "back.part").write_bytes(b"abc")
 
     assert "of another image" in run("download", where(), tmp_path / "back", "--resume", status=1)
+
+
+def test_a_download_is_not_resumed_into_another_images_bytes(source, where, image, tmp_path):
+    shutil.copy(source, image.path)
+    url = where()
+    with pytest.raises(Breaks):
+        copying.download(Remote(url), tmp_path / "back", workers=1, resume=False, progress=after(SIZE // 2))
+    image.path.write_bytes(os.urandom(SIZE))
+
+    assert "bytes of another image" in run("download", url, tmp_path / "back", "--resume", status=1)
 
 
 # What is in the way
@@ -237,6 +355,60 @@ def test_an_authority_that_is_no_certificate_is_named(source, where):
     assert "cannot be read as PEM" in run("upload", source, where("https"), "--cafile", source, status=1)
 
 
+@pytest.mark.parametrize("command", ["upload", "download"])
+def test_a_ticket_that_is_not_known_or_has_ended_is_a_sentence(daemon, source, where, tmp_path, command):
+    gone, expired = where(timeout=100), where(timeout=100)
+    daemon.control.delete_ticket(gone.rpartition("/")[2])
+    daemon.clock.now += 101
+
+    for url, reason in ((gone, "No such ticket"), (expired, "expired"), (gone.replace("/images/", "/elsewhere/"), "No such resource")):
+        words = (source, url) if command == "upload" else (url, tmp_path / "back")
+        assert reason in run(command, *words, status=1)
+    assert not (tmp_path / "back").exists()
+
+
+@pytest.mark.parametrize("command", ["upload", "download"])
+def test_a_full_disk_is_a_sentence_and_the_rest_follows_when_there_is_room(source, where, image, tmp_path, monkeypatch, command):
+    if command == "download":
+        shutil.copy(source, image.path)
+    url, full = where(), errors.NoSpace("The storage cannot take the data: No space left on device")
+    words = (source, url) if command == "upload" else (url, tmp_path / "back")
+    for name in ("write", "splice"):
+        monkeypatch.setattr(File, name, lambda *_: (_ for _ in ()).throw(full))
+
+    output = run(command, *words, status=console.BROKEN_OFF)
+    assert "No space left on device" in output and "go on with --resume" in output
+    monkeypatch.undo()
+    run(command, *words, "--resume")
+
+    assert image.read() == source.read_bytes()
+
+
+def test_a_ticket_that_is_revoked_meanwhile_ends_the_copy_with_its_reason(daemon, source, where, monkeypatch):
+    url, real = where(), copying._digest
+
+    def revoking(*words):
+        daemon.control.delete_ticket(url.rpartition("/")[2])
+        return real(*words)
+
+    monkeypatch.setattr(copying, "_digest", revoking)
+
+    assert "No such ticket" in run("upload", source, url, status=1)
+
+
+def test_a_file_that_becomes_shorter_while_it_is_sent_is_a_sentence(source, where, monkeypatch):
+    real = copying._digest
+
+    def cutting(*words):
+        digest = real(*words)
+        os.truncate(source, 0)
+        return digest
+
+    monkeypatch.setattr(copying, "_digest", cutting)
+
+    assert "became shorter" in run("upload", source, where(), status=1)
+
+
 def test_a_ticket_that_only_reads_takes_no_upload(source, where, image):
     assert "forbids write" in run("upload", source, where(ops=["read"]), status=1)
 
@@ -254,7 +426,7 @@ def test_a_server_that_goes_away_says_how_to_go_on(source, where, monkeypatch):
 
     monkeypatch.setattr(client.Connection, "send", breaking)
 
-    assert "go on with --resume" in run("upload", source, url, status=1)
+    assert "go on with --resume" in run("upload", source, url, status=console.BROKEN_OFF)
 
 
 def test_the_daemons_options_do_not_go_with_a_copy(source, where):
