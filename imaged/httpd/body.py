@@ -95,7 +95,7 @@ class Body:
         self._connection.close_after_answer = True
 
     def interrupt(self) -> None:
-        """From any thread: whoever waits for bytes wakes up and gets no more. The answer can still be sent, and says that it is the last."""
+        """From any thread: whoever waits for bytes wakes up and gets no more. The answer can still be sent: it says that it is the last."""
         self._connection.close_after_answer = True
         shut(self._sock, socket.SHUT_RD)
 
