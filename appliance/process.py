@@ -6,6 +6,7 @@ import logging.handlers
 import os
 import pathlib
 import resource
+import select
 import socket
 import sys
 import threading
@@ -20,6 +21,7 @@ from appliance import admin, bootstrap, config, errors, supervisor
 from appliance.transfer import hosts, relay, sessions, slots, tickets
 from appliance.web import downloads, images, security, server, site
 from appliance.web.ovirt import engine
+from imaged import systemd
 from imaged.httpd import tls
 
 log = logging.getLogger("appliance")
@@ -59,7 +61,10 @@ def run(settings: config.Config) -> int:
         stack.callback(_later, settings.stop_timeout, rooms.sessions.end_all)
         stack.callback(_later, 3 * settings.stop_timeout + GIVE_UP, _leave)
         _announce(settings, installation)
-        os.read(stop, 1)
+        systemd.notify("READY=1")
+        while not select.select([stop], [], [], systemd.watchdog_interval())[0]:
+            systemd.notify("WATCHDOG=1")
+        systemd.notify("STOPPING=1")
         log.info("Stopping")
     return 0
 

@@ -117,7 +117,13 @@ class Supervisor:
                 return
             # Its own session: Ctrl-C in the terminal is for us, and we stop it in good order.
             self._process = process = subprocess.Popen(
-                self._command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True
+                self._command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+                start_new_session=True,
+                # systemd talks to us alone.
+                env={name: value for name, value in os.environ.items() if name not in ("NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID")},
             )
         log.info("imaged started as process %d", process.pid)
         # The end of its standard input would end it too: so it goes when we are killed.

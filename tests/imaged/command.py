@@ -16,10 +16,11 @@ PATIENCE = 20
 
 
 class Imaged:
-    """Starts the command with `words`, its standard input a pipe of ours. Use as a context manager."""
+    """Starts the command with `words`, its standard input a pipe of ours, after the Python in `first`. Use as a context manager."""
 
-    def __init__(self, *words, environ=None, supervised=False):
-        command = [sys.executable, "-m", "imaged", *map(str, words), *(["--supervised"] if supervised else [])]
+    def __init__(self, *words, environ=None, supervised=False, first=None):
+        program = ["-c", f"{first}from imaged.cli import main; main()"] if first else ["-m", "imaged"]
+        command = [sys.executable, *program, *map(str, words), *(["--supervised"] if supervised else [])]
         pipe = subprocess.PIPE
         self.process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, env={**os.environ, **(environ or {})}, text=True)
         self.log = ""
