@@ -33,6 +33,12 @@ class Exported(errors.Conflict):
     code = "exported"
 
 
+class ExportLost(errors.Conflict):
+    """A writing export ended by itself: what it had taken and not flushed may be lost, and its writer must be told."""
+
+    code = "export-lost"
+
+
 class NoProgram(errors.Internal):
     """A program that is needed is not installed on this host; the message names the package."""
 

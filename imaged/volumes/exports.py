@@ -30,11 +30,11 @@ MAX_EXPORTS = 256
 CLIENTS = 64
 # Address space: threads and their arenas take most of it; tables of a disk of many TiB some 100 MB.
 MEMORY = 4 << 30
-#: Seconds that qemu-nbd has to open the image, and to end when it is told to.
-START, STOP = 60.0, 5.0
+#: Seconds that qemu-nbd has to open the image, to end (it brings what it holds to the disk before), and to end when this process does.
+START, STOP, LAST = 60.0, 60.0, 4.0
 
 
-@dataclass
+@dataclass(eq=False)
 class Export:
     """One running qemu-nbd. `size`: the bytes that its guest sees."""
 
@@ -48,6 +48,11 @@ class Export:
     def alive(self) -> bool:
         return self.process.poll() is None
 
+    @property
+    def lost(self) -> bool:
+        """It may have taken bytes that are nowhere now."""
+        return not self.read_only and self.process.poll() not in (None, 0)
+
     def as_json(self) -> dict:
         return {"id": self.id, "url": f"nbd:unix:{self.socket}", "size": self.size}
 
@@ -59,7 +64,7 @@ class Exports:
         """The sockets' directory is made in `place`, or where temporary files go. What a dead daemon left there is ended first."""
         self._volumes = volumes
         self._run = RunDirectory(place)
-        self._exports: dict[tuple[str, str], dict[str, Export]] = {}
+        self._exports: dict[tuple[str, str], list[Export]] = {}
         self._busy = Keyed()
         self._lock = threading.Lock()
         self._numbers = 0
@@ -75,37 +80,37 @@ class Exports:
         """The export `export_id` of the volume; repeatable, and started again if it died. Returns it, and whether it is new.
 
         Raises InvalidName, NoDomain, NoVolume, NotAFile; Exported where another export writes, or this one shall and another is open;
-        NoProgram; and Rejected, whose code says why the image cannot be opened.
+        ExportLost where it died while it could write, until it is ended; NoProgram; and Rejected, whose code says why the image cannot be
+        opened.
         """
         check_name(export_id, "export")
         with self._busy(domain, name):
             exports = self._living(domain, name)
-            before = exports.get(export_id)
+            before = next((export for export in exports if export.id == export_id), None)
+            if before is not None and before.lost:
+                raise errors.ExportLost(
+                    f"The export of volume {name!r} ended by itself, and what was not flushed may be lost: end it, and upload again"
+                )
             if before is not None and before.read_only == read_only:
                 return before, False
-            if exports and not (read_only and all(export.read_only for export in exports.values())):
+            if exports and not (read_only and all(export.read_only for export in exports)):
                 raise errors.Exported(f"Volume {name!r} is open for another transfer: wait for its end")
             with self._volumes.reading(domain, name) as file:
                 export = self._start(file, disk_format(name), export_id, read_only)
             with self._lock:
-                self._exports.setdefault((domain, name), {})[export_id] = export
+                self._exports.setdefault((domain, name), []).append(export)
             return export, True
 
     def end(self, domain: str, name: str, export_id: str | None = None) -> None:
         """Ends that export of the volume, or all of them; repeatable. When it returns nobody has the file open by it any more."""
         with self._busy(domain, name):
-            ending = [export for key, export in self._all(domain, name).items() if export_id in (None, key)]
-            _end(ending)
-            with self._lock:
-                for export in ending:
-                    del self._exports[domain, name][export.id]
-                if not self._exports.get((domain, name)):
-                    self._exports.pop((domain, name), None)
+            exports = self._all(domain, name)
+            self._put_away(domain, name, [export for export in exports if export_id in (None, export.id)])
 
     def require_unwritten(self, domain: str, name: str) -> None:
         """Raises Exported while an export may write to the volume."""
         with self._busy(domain, name):
-            if not all(export.read_only for export in self._living(domain, name).values()):
+            if not all(export.read_only for export in self._living(domain, name)):
                 raise errors.Exported(f"Volume {name!r} is open for writing by a transfer: end that first")
 
     @contextlib.contextmanager
@@ -119,27 +124,31 @@ class Exports:
     def close(self) -> None:
         """Ends them all."""
         with self._lock:
-            ending = [export for exports in self._exports.values() for export in exports.values()]
+            ending = [export for exports in self._exports.values() for export in exports]
             self._exports.clear()
-        _end(ending)
+        _end(ending, LAST)
         self._starter.shutdown()
         self._run.close()
 
-    def _all(self, domain: str, name: str) -> dict[str, Export]:
+    def _all(self, domain: str, name: str) -> list[Export]:
         with self._lock:
-            return dict(self._exports.get((domain, name), {}))
+            return list(self._exports.get((domain, name), []))
 
-    def _living(self, domain: str, name: str) -> dict[str, Export]:
-        """Those that run. What has died is put away: its socket would be in the way of a new one."""
+    def _living(self, domain: str, name: str) -> list[Export]:
+        """Those that run, and those that were lost. What else has died is put away."""
         exports = self._all(domain, name)
-        dead = [export for export in exports.values() if not export.alive]
+        dead = [export for export in exports if not (export.alive or export.lost)]
         for export in dead:
             log.error("the export of volume %s in %s ended by itself, status %s", name, domain, export.process.returncode)
-        _end(dead)
+        self._put_away(domain, name, dead)
+        return [export for export in exports if export not in dead]
+
+    def _put_away(self, domain: str, name: str, exports: list[Export]) -> None:
+        _end(exports, STOP)
         with self._lock:
-            for export in dead:
-                del self._exports[domain, name][export.id]
-        return {key: export for key, export in exports.items() if export not in dead}
+            rest = [export for export in self._exports.pop((domain, name), []) if export not in exports]
+            if rest:
+                self._exports[domain, name] = rest
 
     def _start(self, file: int, format: str, export_id: str, read_only: bool) -> Export:
         if format == "qcow2":
@@ -150,26 +159,35 @@ class Exports:
                 raise daemon_errors.Conflict(f"There are {MAX_EXPORTS} exports already: end some of them")
             self._numbers += 1
             socket = self.directory / str(self._numbers)
-        words = [*_words(read_only), f"--socket={socket}", qemu.described(file, format, **_options(format, read_only))]
+        words = [*_words(format, read_only), f"--socket={socket}", qemu.described(file, format, read_only)]
         limits = {"as": MEMORY, "nofile": 1024} | ({"fsize": 0} if read_only else {})
         # Graceful: what was acknowledged is in the file either way, but so an orphan also leaves a qcow2 without leaks.
         before = ["setpriv", "--pdeathsig", "TERM", "--"]
         process = self._starter.submit(qemu.start, "qemu-nbd", words, file, limits, before).result()
         export = Export(export_id, read_only, socket, process, 0)
         complaint = bytearray()
-        for stream, kept in ((process.stdout, bytearray()), (process.stderr, complaint)):
-            threading.Thread(target=qemu.drain, args=(stream, kept), daemon=True, name="export").start()
+        readers = [
+            threading.Thread(target=qemu.drain, args=pair, daemon=True, name="export")
+            for pair in ((process.stdout, bytearray()), (process.stderr, complaint))
+        ]
+        for reader in readers:
+            reader.start()
         try:
-            export.size = _wait(export, format, complaint)
+            size = _wait(export)
+            if size is None:
+                for reader in readers:
+                    reader.join()
+                raise _refusal(format, complaint.decode(errors="replace"))
+            export.size = size
         except BaseException:
-            _end([export])
+            _end([export], LAST)
             raise
         return export
 
 
-def _words(read_only: bool) -> list[str]:
-    """qemu-nbd's options, besides the socket."""
-    return [
+def _words(format: str, read_only: bool) -> list[str]:
+    """qemu-nbd's options, besides socket and image."""
+    words = [
         "--persistent",
         f"--shared={CLIENTS}",
         # The page cache takes the bytes, and the ticket's flush (NBD's) makes them durable: what was just written is often read again,
@@ -178,47 +196,41 @@ def _words(read_only: bool) -> list[str]:
         "--aio=threads",
         # Of a qcow2, what has no cluster is a hole, as oVirt's clients understand it.
         "--allocation-depth",
-        *(["--read-only"] if read_only else []),
     ]
-
-
-def _options(format: str, read_only: bool) -> dict[str, object]:
-    """Those of the format's driver."""
     if read_only:
-        return {"read-only": True}
-    # Zeros that the client wants punched become holes; zeros that it sends as data take no cluster of a qcow2, and free none that is
+        return [*words, "--read-only"]
+    # Zeros that the client wants punched become holes. Zeros that it sends as data take no cluster of a qcow2, and free none that is
     # allocated already ("on", not "unmap"): a preallocated disk stays so.
-    options: dict[str, object] = {"discard": "unmap"}
-    return options | {"detect-zeroes": "on"} if format == "qcow2" else options
+    return [*words, "--discard=unmap", f"--detect-zeroes={'on' if format == 'qcow2' else 'off'}"]
 
 
-def _wait(export: Export, format: str, complaint: bytearray) -> int:
-    """Waits until it serves; returns the disk's size. Raises Rejected, Exported, Internal."""
+def _wait(export: Export) -> int | None:
+    """Waits until it serves; returns the disk's size, or None when it ended instead. Raises Internal."""
     deadline = time.monotonic() + START
-    while True:
+    while time.monotonic() < deadline:
         try:
             client = nbd.Client(str(export.socket), timeout=START)
         except nbd.Error:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 export.process.wait(timeout=0.01)
-                break
+                return None
         else:
             client.close()
             return client.export.size
-        if time.monotonic() > deadline:
-            raise daemon_errors.Internal(f"qemu-nbd did not open the volume within {START:.0f} s: is its storage there?")
-    export.process.wait()
-    text = complaint.decode(errors="replace")
-    if "lock" in text and "another process" in text:
-        raise errors.Exported("The volume is in use by another program (a virtual machine?): its file is locked")
-    raise errors.Rejected("check-failed", f"qemu-nbd cannot open the volume as {format}: {qemu.last_line(text)}")
+    raise daemon_errors.Internal(f"qemu-nbd did not open the volume within {START:.0f} s: is its storage there?")
 
 
-def _end(exports: list[Export]) -> None:
-    """Tells all of them first: each may have something to bring to the disk."""
+def _refusal(format: str, complaint: str) -> daemon_errors.DaemonError:
+    if "Is another process using the image" in complaint:
+        return errors.Exported("The volume is in use by another program (a virtual machine?): its file is locked")
+    return errors.Rejected("check-failed", f"qemu-nbd cannot open the volume as {format}: {qemu.last_line(complaint)}")
+
+
+def _end(exports: list[Export], patience: float) -> None:
+    """Ends their processes, all at once: each may have something to bring to the disk."""
     for export in exports:
         export.process.terminate()
-    deadline = time.monotonic() + STOP
+    deadline = time.monotonic() + patience
     for export in exports:
         try:
             export.process.wait(max(0.0, deadline - time.monotonic()))

@@ -74,13 +74,13 @@ def create(file: int, size: int, preallocated: bool) -> None:
     raise errors.Rejected("check-failed", f"qemu-img could not make the disk: {last_line(complaint)}")
 
 
-def described(file: int, format: str, **options: object) -> str:
-    """The open file as QEMU's programs are told of it; `options` are those of the format's driver.
+def described(file: int, format: str, read_only: bool) -> str:
+    """The open file as QEMU's programs are told of it.
 
     By descriptor: whatever happens to the file's name meanwhile, this is the file that was inspected. No backing file is opened even if the
     header grew one.
     """
-    image: dict[str, object] = {"driver": format, "file": {"driver": "file", "filename": f"/proc/self/fd/{file}"}, **options}
+    image: dict[str, object] = {"driver": format, "file": {"driver": "file", "filename": f"/proc/self/fd/{file}"}, "read-only": read_only}
     if format == "qcow2":
         image["backing"] = None
     return f"json:{json.dumps(image)}"
@@ -112,7 +112,7 @@ def start(program: str, words: list[str], file: int, limits: dict[str, int], bef
 
 def _ask(command: str, file: int, format: str, canceled: Callable[[], bool]) -> tuple[int, dict, str]:
     """Exit code, its JSON and its complaints. Raises as `_run`."""
-    image = described(file, format, **{"read-only": True})
+    image = described(file, format, read_only=True)
     code, output, complaint = _run([command, "--output=json", image], file, canceled=canceled)
     try:
         return code, json.loads(output) if output.strip() else {}, complaint
