@@ -71,10 +71,10 @@ def measured(
     """All that was asked for, shown as it comes."""
     chosen = [row for row in rows.ROWS if row.name in options.rows]
     total = sum(measure.rounds(row, short=options.short) for row in chosen)
-    total += WEIGHT * len(set(ANSWERS) & set(options.rows)) + (memory.steps() if "memory" in options.rows else 0)
+    total += WEIGHT * len(set(ANSWERS) & set(options.rows)) + (memory.steps(short=options.short) if "memory" in options.rows else 0)
     task = progress.add_task("", total=total)
 
-    def done(steps: int = 1) -> None:
+    def done(steps: int) -> None:
         progress.advance(task, steps)
 
     results, answers, held = [], [], None

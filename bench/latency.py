@@ -63,27 +63,27 @@ def percentile(values: Sequence[float], part: float) -> float:
 
 def run(directory: pathlib.Path, *, tls: bool, short: bool) -> Result:
     """Starts an appliance of its own in `directory`."""
-    crawling, seconds = (200, 6.0) if short else (1000, 25.0)
+    crawling, seconds = (50, 4.0) if short else (1000, 25.0)
     # As the handbook says for so many: a thread for each, and those that bytes may not take.
     appliance = ours.Appliance(directory, tls=tls, threads=1200)
     try:
-        with _visitor(appliance) as ask:
-            rest = _ask(ask, seconds / 2)
-            source = images.full(directory / "source", 256 * MIB)
-            processes = appliance.processes()
-            for process in processes:
-                measure.forget_peak(process.pid)
-            with _crowd(appliance, directory, crawling) as crowd:
-                targets = appliance.prepare(256 * MIB, FAST)
-                fast = load.Load("put", connections=FAST, tls=tls, seconds=seconds)
-                with load.client(load.words(fast, appliance.port(tls), appliance.ca, source, targets)) as client:
-                    crowd.begin()
-                    client.begin()
-                    busy = _ask(ask, seconds)
-                    took, requests = client.end()
-                ended, _ = crowd.end()
-            for pieces in appliance.stored()[-FAST:]:
-                images.check(source, pieces)
+        ask = _visitor(appliance)
+        rest = _answers(appliance, ask, seconds / 2)
+        source = images.full(directory / "source", 256 * MIB)
+        processes = appliance.processes()
+        for process in processes:
+            measure.forget_peak(process.pid)
+        with _crowd(appliance, directory, crawling) as crowd:
+            targets = appliance.prepare(256 * MIB, FAST)
+            fast = load.Load("put", connections=FAST, tls=tls, seconds=seconds)
+            with load.client(load.words(fast, appliance.port(tls), appliance.ca, source, targets)) as client:
+                crowd.begin()
+                client.begin()
+                busy = _answers(appliance, ask, seconds)
+                took, requests = client.end()
+            ended, _ = crowd.end()
+        for pieces in appliance.stored()[-FAST:]:
+            images.check(source, pieces)
         memory, daemon = (measure.peak_memory(process.pid) for process in processes)
         return Result(
             tls=tls,
@@ -99,15 +99,14 @@ def run(directory: pathlib.Path, *, tls: bool, short: bool) -> Result:
         appliance.stop()
 
 
-Ask = Callable[[], Iterator[tuple[str, float, bool]]]
+#: Asks once for each kind: the kind, seconds until the answer, and whether it was a good one.
+Ask = Callable[[http.client.HTTPConnection], Iterator[tuple[str, float, bool]]]
 
 
-@contextlib.contextmanager
-def _visitor(appliance: ours.Appliance) -> Iterator[Ask]:
-    """A browser that is logged in, with one upload: asks for a page, the list of transfers, and beats that upload's heart."""
+def _visitor(appliance: ours.Appliance) -> Ask:
+    """A browser that is logged in, with one upload: asks for a page, that transfer, and beats its heart."""
     token, transfer = appliance.product.token, appliance.product.create("visited", MIB)["id"]
     cookie = _login(appliance)
-    connection = appliance.product.connect(timeout=10)
     api = {"Authorization": f"Bearer {token}"}
     questions = (
         ("page", "GET", "/", {"Cookie": cookie}),
@@ -115,7 +114,7 @@ def _visitor(appliance: ours.Appliance) -> Iterator[Ask]:
         ("heartbeat", "POST", f"/api/v1/transfers/{transfer}/heartbeat", api),
     )
 
-    def ask() -> Iterator[tuple[str, float, bool]]:
+    def ask(connection: http.client.HTTPConnection) -> Iterator[tuple[str, float, bool]]:
         for kind, method, path, headers in questions:
             began = time.perf_counter()
             try:
@@ -129,20 +128,20 @@ def _visitor(appliance: ours.Appliance) -> Iterator[Ask]:
             yield kind, time.perf_counter() - began, good
             time.sleep(PAUSE)
 
-    try:
-        yield ask
-    finally:
-        connection.close()
+    return ask
 
 
-def _ask(ask: Ask, seconds: float) -> Answers:
+def _answers(appliance: ours.Appliance, ask: Ask, seconds: float) -> Answers:
+    """All answers in that time, on a new connection: one that was idle for long may have been closed."""
     times: dict[str, list[float]] = {}
     failures = 0
     until = time.monotonic() + seconds
-    while time.monotonic() < until:
-        for kind, took, good in ask():
-            times.setdefault(kind, []).append(took)
-            failures += not good
+    with contextlib.closing(appliance.product.connect(timeout=10)) as connection:
+        connection.connect()
+        while time.monotonic() < until:
+            for kind, took, good in ask(connection):
+                times.setdefault(kind, []).append(took)
+                failures += not good
     return Answers(times, failures)
 
 

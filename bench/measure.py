@@ -4,6 +4,7 @@ import dataclasses
 import pathlib
 import statistics
 import sys
+import time
 from collections.abc import Callable, Sequence
 
 from bench import images, load, rows, server, stage
@@ -48,24 +49,33 @@ def median(runs: Sequence[Run]) -> Run:
 
 
 def rounds(row: rows.Row, *, short: bool) -> int:
-    """How many, with the first, which is not counted."""
+    """How many at most, with the first, which is not counted."""
     return 1 + (min(row.rounds, 3) if short else row.rounds)
 
 
-def measure(row: rows.Row, on: stage.Stage, *, short: bool, done: Callable[[], None]) -> Result:
-    """All rounds of one row; `done` is called after each. The first is not counted: in it, every byte is compared."""
+def enough(number: int, seconds: float, *, short: bool) -> bool:
+    """Whether `number` rounds that count, in so many seconds, will do: on a slow machine the whole must end in time too."""
+    return number >= 1 and seconds > 4 if short else number >= 3 and seconds > 40
+
+
+def measure(row: rows.Row, on: stage.Stage, *, short: bool, done: Callable[[int], None]) -> Result:
+    """All rounds of one row; `done` is told how many have passed. The first is not counted: in it, every byte is compared."""
     source = on.memory / "source"
     size = row.quick if short else row.size
     (images.sparse if isinstance(row.does, str) else images.full)(source, size)
     ours, theirs = _Contender(row, on, source, row.ours), _Contender(row, on, source, row.theirs)
-    pairs = []
+    pairs: list[tuple[Run, Run]] = []
+    began = time.monotonic()
     for number in range(rounds(row, short=short)):
+        if enough(len(pairs), time.monotonic() - began, short=short):
+            done(rounds(row, short=short) - number)
+            break
         # Whoever goes first finds colder caches: take turns in that too.
         order = (ours, theirs) if number % 2 else (theirs, ours)
         runs = {contender: contender.run(check=number == 0) for contender in order}
         if number:
             pairs.append((runs[ours], runs[theirs]))
-        done()
+        done(1)
     source.unlink()
     return result(row, pairs)
 

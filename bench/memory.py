@@ -19,27 +19,32 @@ class Result:
     by_chunk: dict[int, dict[int, int]]
 
 
-def steps() -> int:
-    """How often `run` calls `done`."""
-    return 2 * (len(COUNTS) + len(CHUNKS))
+def kinds(*, short: bool) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """How many at once, and the sizes of chunks."""
+    return (COUNTS[:2], CHUNKS[::3]) if short else (COUNTS, CHUNKS)
 
 
-def run(directory: pathlib.Path, *, short: bool, done: Callable[[], None]) -> Result:
+def steps(*, short: bool) -> int:
+    """How many steps `run` tells `done` of."""
+    return 2 * sum(map(len, kinds(short=short)))
+
+
+def run(directory: pathlib.Path, *, short: bool, done: Callable[[int], None]) -> Result:
     small, big = (8 * MIB, 32 * MIB) if short else (32 * MIB, 256 * MIB)
     source = directory / "source"
-    results: tuple[dict, dict] = ({}, {})
+    counts, chunks = kinds(short=short)
+    result = Result({}, {})
     for size in (small, big):
         images.full(source, size)
-        for found, several in (
-            (results[0], [(count, load.Load("put", connections=count, tls=True)) for count in COUNTS]),
-            (results[1], [(chunk, load.Load("put", chunk, tls=True)) for chunk in CHUNKS]),
-        ):
+        by_count = {count: load.Load("put", connections=count, tls=True) for count in counts}
+        by_chunk = {chunk: load.Load("put", chunk, tls=True) for chunk in chunks}
+        for name, loads, found in (("count", by_count, result.by_count), ("chunk", by_chunk, result.by_chunk)):
             found[size] = {}
-            for key, does in several:
-                found[size][key] = _peak(directory / f"memory-{size}-{len(found)}-{key}-{does.connections}", source, does)
-                done()
+            for key, does in loads.items():
+                found[size][key] = _peak(directory / f"memory-{size}-{name}-{key}", source, does)
+                done(1)
     source.unlink()
-    return Result(*results)
+    return result
 
 
 def _peak(directory: pathlib.Path, source: pathlib.Path, does: load.Load) -> int:

@@ -2,7 +2,7 @@
 
 import datetime
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from bench import chart, latency, measure, memory
 from imaged import units
@@ -98,12 +98,15 @@ def latency_line(result: latency.Result) -> list[str]:
 
 
 def memory_tables(result: memory.Result) -> list[str]:
-    by_count = [[units.size(size), *map(units.size, found.values())] for size, found in result.by_count.items()]
-    by_chunk = [[units.size(size), *map(units.size, found.values())] for size, found in result.by_chunk.items()]
     return [
-        table(["image", *(f"{count} at once" for count in memory.COUNTS)], by_count),
-        table(["image", *(f"chunks of {units.size(chunk)}" if chunk else "one request" for chunk in memory.CHUNKS)], by_chunk),
+        _memory_table(result.by_count, lambda count: f"{count} at once"),
+        _memory_table(result.by_chunk, lambda chunk: f"chunks of {units.size(chunk)}" if chunk else "one request"),
     ]
+
+
+def _memory_table(found: dict[int, dict[int, int]], name: Callable[[int], str]) -> str:
+    lines = [[units.size(size), *map(units.size, held.values())] for size, held in found.items()]
+    return table(["image", *map(name, next(iter(found.values())))], lines)
 
 
 def table(head: Sequence[str], lines: Sequence[Sequence[str]]) -> str:

@@ -45,3 +45,11 @@ def test_no_cpu_time_at_all_is_no_ratio():
 def test_a_short_look_takes_fewer_rounds_but_one_that_is_not_counted():
     assert measure.rounds(ROW, short=True) < measure.rounds(ROW, short=False)
     assert measure.rounds(ROW, short=True) > 1
+
+
+@pytest.mark.parametrize(
+    ("number", "seconds", "short", "said"),
+    [(7, 30, False, False), (3, 41, False, True), (2, 500, False, False), (0, 500, True, False), (1, 5, True, True), (1, 3, True, False)],
+)
+def test_a_slow_machine_takes_fewer_rounds_but_not_none(number, seconds, short, said):
+    assert measure.enough(number, seconds, short=short) is said
