@@ -144,9 +144,9 @@ class Read(Operation):
 
     def _send_mapped(self) -> Generator[memoryview, None, None]:
         moved = self._begin(traffic.MAPPED)
-        end = self.offset + self._count
+        windows = self._backend.mapped(self.offset + self._count)
         while self.done < self._count:
-            view = self._backend.mapped(self.offset + self.done, end)
+            view = windows.at(self.offset + self.done)
             if view is None:
                 yield from self._read(moved, min(mapped.PIECE, self._count - self.done))
             while view:

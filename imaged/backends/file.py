@@ -16,6 +16,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from imaged import errors, httpd
+from imaged.backends import mapped
 from imaged.backends.extents import DATA, HOLE, Extent
 
 log = logging.getLogger(__name__)
@@ -80,7 +81,7 @@ class File:
     features = frozenset({"extents", "flush", "zero"})
     max_readers = 8
     max_writers = 8
-    #: Whether `splice` may stand in for `write`.
+    #: Whether the fast roads are open: `splice` may stand in for `write`, and `mapped` for `readinto`.
     splices = True
 
     def __init__(self, descriptor: int):
@@ -100,6 +101,10 @@ class File:
         """Reads at most len(view) bytes from `offset`; returns how many, 0 past the end."""
         with storage():
             return os.preadv(self._descriptor, [view], offset)
+
+    def mapped(self, end: int) -> mapped.Windows:
+        """Maps of its bytes up to `end`, for a plain socket to send."""
+        return mapped.Windows(self._descriptor, end)
 
     def write(self, view: memoryview, offset: int) -> None:
         """Writes all of it. Raises NoSpace: then a part may be written."""

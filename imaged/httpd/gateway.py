@@ -1,5 +1,6 @@
 """From a request to the application, and from what it yields to the socket, without copies."""
 
+import errno
 import logging
 from typing import Any
 
@@ -55,4 +56,9 @@ class Gateway(cheroot.wsgi.Gateway_10):
         # Not sendall: its timeout is for the whole, and a slow reader is not a dead one.
         rest = memoryview(chunk)
         while rest:
-            rest = rest[self.req.conn.socket.send(rest) :]
+            try:
+                rest = rest[self.req.conn.socket.send(rest) :]
+            except OSError as error:
+                if error.errno == errno.EFAULT:
+                    raise Abort("A file became shorter while it was sent") from error
+                raise

@@ -1,7 +1,7 @@
 """How many bytes went which road: both programs count in the same words, for Prometheus.
 
-`splice`: from socket to file or socket without entering the process. `buffer`: through a buffer of ours, since somebody has to see
-them or the body is short. `tls`: the same, decrypted or encrypted on the way.
+`splice`: from socket to file or socket without entering the process. `mapped`: from the page cache to the socket. `buffer`: through a
+buffer of ours, since somebody has to see them or they are few. `tls`: the same, encrypted on one side at least.
 """
 
 import socket
@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import prometheus_client
 
-SPLICE, BUFFER, TLS = "splice", "buffer", "tls"
+SPLICE, MAPPED, BUFFER, TLS = "splice", "mapped", "buffer", "tls"
 
 #: What a scrape is answered with.
 CONTENT_TYPE = prometheus_client.CONTENT_TYPE_LATEST

@@ -69,15 +69,16 @@ def test_an_upload_counts_on_its_road(daemon, image, listener, send, size, roads
     assert daemon.control.ticket(ticket)["path"] == road
 
 
-def test_a_download_counts_on_its_road(daemon, image, listener, send):
-    road = {"plain": "buffer", "tls": "tls"}[listener[0]]
-    image.path.write_bytes(b"x" * MIB)
-    ticket = daemon.ticket(image, size=MIB, ops=["read"])
+@pytest.mark.parametrize(("size", "roads"), [(3 * MIB, {"plain": "mapped", "tls": "tls"}), (1000, {"plain": "buffer", "tls": "tls"})])
+def test_a_download_counts_on_its_road(daemon, image, listener, send, size, roads):
+    road = roads[listener[0]]
+    image.path.write_bytes(b"x" * size)
+    ticket = daemon.ticket(image, size=size, ops=["read"])
     before = sample(daemon, "imaged_bytes_total", operation="read", path=road)
 
     assert send("GET", f"/images/{ticket}").status == 200
 
-    assert sample(daemon, "imaged_bytes_total", operation="read", path=road) - before == MIB
+    assert sample(daemon, "imaged_bytes_total", operation="read", path=road) - before == size
 
 
 def test_a_ticket_that_moved_nothing_has_no_path(daemon, image):
