@@ -7,8 +7,9 @@ from pathlib import Path
 import click
 import rich.console
 import rich.progress
+import rich.text
 
-from imaged import client, copying, errors
+from imaged import client, copying, errors, units
 from imaged.httpd import tls
 from imaged.remote import Remote
 
@@ -39,10 +40,11 @@ def copy(
         raise click.ClickException(_refusal(error)) from None
     try:
         with _bar(quiet) as bar:
-            task = bar.add_task(file.name, total=file.stat().st_size if upwards else None)
+            # It is seen when there is something to see: a copy that cannot begin has no bar.
+            task = bar.add_task(file.name, total=file.stat().st_size if upwards else None, visible=False)
 
             def progress(count: int) -> None:
-                bar.advance(task, count)
+                bar.update(task, advance=count, visible=True)
 
             def total(count: int) -> None:
                 bar.update(task, total=count)
@@ -67,13 +69,25 @@ def _refusal(error: client.Refused) -> str:
     return f"The server refused: {error.message}"
 
 
+class _Moved(rich.progress.ProgressColumn):
+    def render(self, task: rich.progress.Task) -> rich.text.Text:
+        return rich.text.Text(f"{units.size(int(task.completed))} of {units.size(int(task.total or 0))}")
+
+
+class _Speed(rich.progress.ProgressColumn):
+    def render(self, task: rich.progress.Task) -> rich.text.Text:
+        speed = task.finished_speed or task.speed
+        return rich.text.Text(f"{units.size(int(speed))}/s" if speed else "")
+
+
 def _bar(quiet: bool) -> rich.progress.Progress:
     return rich.progress.Progress(
         rich.progress.TextColumn("{task.description}", markup=False),
         rich.progress.BarColumn(),
-        rich.progress.DownloadColumn(binary_units=True),
-        rich.progress.TransferSpeedColumn(),
-        rich.progress.TimeRemainingColumn(),
+        rich.progress.TaskProgressColumn(),
+        _Moved(),
+        _Speed(),
+        rich.progress.TimeRemainingColumn(compact=True, elapsed_when_finished=True),
         console=rich.console.Console(file=sys.stderr),
         disable=quiet,
     )

@@ -186,16 +186,20 @@ def _same(remote: Remote, file: File, durable: Ranges) -> bool:
 
 def _prepare(part: Path, record: Path, size: int, resume: bool) -> None:
     """The file that is to be filled, of its full size."""
-    if resume and part.exists():
+    # An empty one was broken off before it had its size: there is nothing in it.
+    if part.exists() and part.stat().st_size:
+        if not resume:
+            raise CannotCopy(f"{part} exists: go on with --resume, or remove it first")
         if part.stat().st_size != size:
             raise CannotCopy(f"{part} has {part.stat().st_size} bytes, and the image {size}: it is of another image, remove it first")
         return
-    if part.exists() and not resume:
-        raise CannotCopy(f"{part} exists: go on with --resume, or remove it first")
     record.unlink(missing_ok=True)
-    descriptor = os.open(part, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    descriptor = os.open(part, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     try:
         os.truncate(descriptor, size)
+    except OSError:
+        part.unlink()
+        raise
     finally:
         os.close(descriptor)
 

@@ -59,6 +59,14 @@ class TooLarge(BadRequest):
     status = 413
 
 
+class TooLong(BadRequest):
+    """The request's target is longer than any of ours."""
+
+    code = "too-long"
+    status = 414
+    close = True
+
+
 class BadRange(BadRequest):
     """Range or Content-Range cannot be understood, or disagrees with the body's length."""
 

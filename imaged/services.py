@@ -23,6 +23,8 @@ from imaged.volumes.volumes import Volumes
 log = logging.getLogger(__name__)
 
 METHODS = ("GET", "PUT", "PATCH", "POST", "DELETE", "OPTIONS", "HEAD")
+#: Characters of a request's target, decoded.
+MAX_TARGET = 4096
 CORS_MAX_AGE = "86400"
 #: What pages of other origins may read of an answer, beyond what every page may.
 EXPOSED = "Accept-Ranges, Content-Disposition, Content-Range, Error-Code"
@@ -91,6 +93,8 @@ class App:
         request = webob.Request(environ)
         handler: object = None
         try:
+            if len(environ["PATH_INFO"]) + len(environ["QUERY_STRING"]) >= MAX_TARGET:
+                raise errors.TooLong(f"The address is longer than {MAX_TARGET} characters")
             handler, arguments = self._find(environ["PATH_INFO"])
             response = _method(handler, request.method)(request, *arguments)
         except errors.DaemonError as error:

@@ -307,11 +307,18 @@ class Tickets:
                 self._forget(ticket_id)
 
     def clear(self) -> None:
-        """Revokes them all. Raises StillActive."""
-        with self._lock:
-            ids = list(self._tickets)
-        for ticket_id in ids:
-            self.remove(ticket_id)
+        """Revokes them all. Raises StillActive where one stays, canceled; the others are gone."""
+        tickets = self.all()
+        for ticket in tickets:
+            ticket.cancel(0)
+        still: errors.StillActive | None = None
+        for ticket in tickets:
+            try:
+                self.remove(ticket.terms.uuid)
+            except errors.StillActive as error:
+                still = error
+        if still:
+            raise still
 
     def flush(self) -> None:
         """What was written and waits for a flush becomes durable, where that is possible: the daemon stops."""

@@ -325,12 +325,33 @@ def test_a_download_is_not_resumed_into_another_images_bytes(source, where, imag
     assert "bytes of another image" in run("download", url, tmp_path / "back", "--resume", status=1)
 
 
+def test_a_download_that_broke_off_before_it_had_begun_begins(source, where, image, tmp_path):
+    shutil.copy(source, image.path)
+    (tmp_path / "back.part").touch()
+
+    run("download", where(), tmp_path / "back")
+
+    assert (tmp_path / "back").read_bytes() == source.read_bytes()
+
+
 # What is in the way
 
 
 def test_a_file_that_exists_is_never_replaced(source, where, tmp_path):
     assert "exists" in run("download", where(), source, status=1)
     assert source.stat().st_size == SIZE
+
+
+def test_an_image_that_is_larger_than_any_file_leaves_nothing_behind(source, where, image, tmp_path):
+    shutil.copy(source, image.path)
+    script = "import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000)); from imaged import cli; cli.main(sys.argv[1:])"
+
+    done = subprocess.run(
+        [sys.executable, "-c", script, "download", where(), tmp_path / "back"], capture_output=True, text=True, timeout=60
+    )
+
+    assert (done.returncode, done.stderr.strip().splitlines()[-1]) == (1, f"Error: {tmp_path}/back: File too large")
+    assert os.listdir(tmp_path) == ["source"]
 
 
 def test_a_file_that_is_not_there_is_named(where, tmp_path):

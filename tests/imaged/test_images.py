@@ -606,6 +606,14 @@ def test_what_is_no_image_is_not_found(daemon, target):
     assert daemon.send("GET", target).status in (404, 400)
 
 
+@pytest.mark.parametrize("method", ["GET", "PUT", "OPTIONS"])
+def test_an_address_that_is_longer_than_any_of_ours_is_414(daemon, method):
+    for target in ("/images/" + "x" * 4089, "/images/none?" + "x" * 4085):
+        answer = daemon.send(method, target, None, b"")
+        assert (answer.status, answer.code, answer.closes) == (414, "too-long", True)
+    assert daemon.send(method, "/images/" + "x" * 4087, None, b"").status == 403
+
+
 def test_the_control_services_resources_are_not_on_the_images_service(daemon, image):
     ticket = daemon.ticket(image)
 

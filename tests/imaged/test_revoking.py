@@ -195,6 +195,24 @@ def test_deleting_them_all_revokes_each(daemon, image):
     connection.close()
 
 
+def test_deleting_them_all_ends_each_at_once_and_removes_those_that_ended(daemon, image, monkeypatch):
+    monkeypatch.setattr(daemon.tickets, "_remove_timeout", 0.05)
+    busy, idle = daemon.ticket(image, uuid="a-busy"), daemon.ticket(image, uuid="b-idle")
+    connection = start_upload(daemon, idle, 100, b"x")
+    hanging = ops.Operation(daemon.tickets.get(busy).place.open(write=True))
+    daemon.tickets.get(busy).start(hanging)
+
+    answer = daemon.command("DELETE", "/tickets/")
+
+    assert (answer.status, answer.code) == (409, "still-active")
+    assert connection.response().status == 403
+    assert daemon.command("GET", f"/tickets/{idle}").status == 404
+    assert daemon.control.ticket(busy)["canceled"]
+    daemon.tickets.get(busy).finish(hanging)
+    assert daemon.command("DELETE", "/tickets/").status == 204
+    connection.close()
+
+
 def test_a_silent_peer_is_interrupted_over_tls_too(daemon, image, certificate):
     server = httpd.Server(("127.0.0.1", 0), services.images_app(daemon.context), threads=2, tls=tls.server_context(*certificate))
     server.launch()
