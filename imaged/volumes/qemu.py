@@ -12,7 +12,7 @@ import shutil
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import IO
 
 from imaged import units
@@ -22,6 +22,8 @@ from imaged.volumes import errors
 MEMORY = 1 << 30
 CPU_SECONDS = 60
 WALL_SECONDS = 300.0
+#: Bytes of the largest disk that a qcow2's first level table (32 MiB) can describe with clusters of 64 KiB.
+MAX_QCOW2 = 2 << 50
 #: Bytes of its answer that are read.
 MAX_OUTPUT = 1 << 20
 #: What `qemu-img check` returns when the only finding is unused space: harmless.
@@ -61,6 +63,8 @@ def create(file: int, size: int, preallocated: bool) -> None:
     Raises OSError (ENOSPC, EFBIG) where the storage cannot take it, Rejected `virtual-size` where no qcow2 can be so large, and
     `check-failed` with qemu-img's own words for the rest.
     """
+    if size > MAX_QCOW2:
+        raise errors.Rejected("virtual-size", f"A qcow2 disk has at most {units.size(MAX_QCOW2)}, not {units.size(size)}")
     options = f"compat=1.1,preallocation={'falloc' if preallocated else 'off'}"
     words = ["create", "-q", "-f", "qcow2", "-o", options, f"/proc/self/fd/{file}", str(size)]
     code, _, complaint = _run(words, file, writes=True)
@@ -69,8 +73,6 @@ def create(file: int, size: int, preallocated: bool) -> None:
     for number in (errno.ENOSPC, errno.EFBIG, errno.EDQUOT):
         if os.strerror(number) in complaint:
             raise OSError(number, os.strerror(number))
-    if "too large" in complaint or "too big" in complaint:
-        raise errors.Rejected("virtual-size", f"A qcow2 disk cannot have {units.size(size)}: {last_line(complaint)}")
     raise errors.Rejected("check-failed", f"qemu-img could not make the disk: {last_line(complaint)}")
 
 
@@ -86,10 +88,10 @@ def described(file: int, format: str, read_only: bool) -> str:
     return f"json:{json.dumps(image)}"
 
 
-def start(program: str, words: list[str], file: int, limits: dict[str, int], before: Sequence[str] = ()) -> subprocess.Popen:
-    """Starts qemu-img or qemu-nbd with the open `file`, under prlimit's `limits`; `before` are words of a program that starts it.
+def start(program: str, words: list[str], file: int, limits: dict[str, int], orphaned: str) -> subprocess.Popen:
+    """Starts qemu-img or qemu-nbd with the open `file`, under prlimit's `limits`. Raises NoProgram.
 
-    Raises NoProgram.
+    The signal `orphaned` (TERM, KILL) ends it when the thread that called this ends, with or without its process.
     """
     path = shutil.which(program)
     if path is None:
@@ -98,8 +100,10 @@ def start(program: str, words: list[str], file: int, limits: dict[str, int], bef
             "install the package qemu-utils (Debian, Ubuntu) or qemu-img (Fedora, RHEL)"
         )
     limited = ["prlimit", *(f"--{name}={most}" for name, most in limits.items()), "--core=0", "--"]
+    # The last before the program: the kernel forgets it where privileges change.
+    bound = ["setpriv", "--pdeathsig", orphaned, "--"]
     return subprocess.Popen(
-        [*_offline(), *limited, *before, path, *words],
+        [*_offline(), *limited, *bound, path, *words],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -123,7 +127,7 @@ def _ask(command: str, file: int, format: str, canceled: Callable[[], bool]) -> 
 def _run(words: list[str], file: int, *, writes: bool = False, canceled: Callable[[], bool] = lambda: False) -> tuple[int, bytes, str]:
     """qemu-img's exit code, output and complaints. Raises Rejected when it was stopped, NoProgram when there is none."""
     limits = {"as": MEMORY, "cpu": CPU_SECONDS, "nofile": 64} | ({} if writes else {"fsize": 0})
-    process = start("qemu-img", words, file, limits)
+    process = start("qemu-img", words, file, limits, "KILL")
     output, complaint = _finish(process, canceled)
     return process.returncode, output, complaint.decode(errors="replace")
 

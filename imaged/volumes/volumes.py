@@ -189,11 +189,12 @@ class Volumes:
                     os.fsync(complete)
                 finally:
                     os.close(complete)
-            volume = _get(domain, directory, name)
+            # Raises before anything is dropped.
+            _get(domain, directory, name)
             os.fsync(directory)
             # Last: until the name is safe, the journal is what a resuming upload would need.
             _remove_journal(directory, name)
-            return volume
+            return _get(domain, directory, name)
 
     def reset(self, domain_id: str, name: str, size: int) -> Volume:
         """Drops the complete volume's content and journal; its file has `size` bytes of zeros (a hole) then. Repeatable.
