@@ -4,6 +4,7 @@ Order of checks, for every method: the request's form first (400 whoever asks), 
 """
 
 import hashlib
+import socket
 from typing import Any
 
 import webob
@@ -46,7 +47,7 @@ class Images:
                 features &= backend.features | {"checksum"}
             ticket.touch()
         about["features"] = sorted(features)
-        if self._unix_socket:
+        if self._unix_socket and _same_host(request):
             about["unix_socket"] = str(self._unix_socket)
         response = handlers.json_response(about)
         response.headers["Allow"] = ",".join(allowed)
@@ -150,6 +151,12 @@ class _Download:
         # In this order: revoking interrupts the backend of what runs, and a closed one may serve somebody else already.
         self._ticket.finish(self._operation)
         self._backend.close()
+
+
+def _same_host(request: webob.Request) -> bool:
+    """Is the client on this host? As oVirt's clients find it out: both ends of the connection have the same address."""
+    sock = request.environ["httpd.connection"].socket
+    return sock.family == socket.AF_UNIX or sock.getsockname()[0] == sock.getpeername()[0]
 
 
 def _change(body: dict[str, Any]) -> dict[str, Any]:

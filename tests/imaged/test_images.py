@@ -4,10 +4,12 @@ import base64
 import hashlib
 import json
 import os
+import socket
 import threading
 
 import pytest
 
+from imaged import httpd, services
 from tests.imaged.conftest import ask, raw, wait
 
 JSON_LIMIT = 64 << 10
@@ -40,6 +42,24 @@ def test_options_of_the_service_need_no_ticket(daemon):
 
     assert answer.status == 200
     assert json.loads(answer.body) == {"features": ["checksum", "dirty", "extents", "flush", "zero"]}
+
+
+@pytest.mark.parametrize(("client", "told"), [("127.0.0.1", True), ("127.0.0.2", False), ("unix", True)])
+def test_the_unix_socket_is_told_to_clients_of_the_same_host(daemon, image, monkeypatch, client, told):
+    monkeypatch.setattr(daemon.context, "unix_socket", "/run/imaged/images.sock")
+    bind = f"{daemon.root}/telling" if client == "unix" else ("127.0.0.1", 0)
+    server = httpd.Server(bind, services.images_app(daemon.context), threads=1)
+    server.launch()
+    for target in (f"/images/{daemon.ticket(image)}", "/images/*"):
+        with socket.socket(socket.AF_UNIX if client == "unix" else socket.AF_INET) as sock:
+            if client != "unix":
+                sock.bind((client, 0))
+            sock.connect(server.bind_addr)
+            sock.sendall(f"OPTIONS {target} HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n".encode())
+            answer = sock.makefile("rb").read()
+        assert answer.startswith(b"HTTP/1.1 200")
+        assert (b'"unix_socket": "/run/imaged/images.sock"' in answer) is told
+    server.stop()
 
 
 def test_a_preflight_is_answered_for_every_origin(daemon, image):
