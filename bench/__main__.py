@@ -41,7 +41,8 @@ def main() -> None:
         head = report.introduction(
             in_memory=memory_directory() is not None, picture=PICTURE.relative_to(DOCUMENTS).as_posix(), cores=os.cpu_count() or 1
         )
-        DOCUMENT.write_text(report.document(head, results, answers, held))
+        kept = report.notes(DOCUMENT.read_text()) if DOCUMENT.exists() else ""
+        DOCUMENT.write_text(report.document(head, results, answers, held) + (f"\n{kept}" if kept else ""))
         console.print(f"Written into docs/{DOCUMENT.name}")
 
 
@@ -113,4 +114,5 @@ def show(console: Console, results: list[measure.Result], answers: list[latency.
         console.print(text, "", sep="\n", markup=False)
 
 
-main()
+if __name__ == "__main__":
+    main()

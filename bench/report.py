@@ -28,6 +28,9 @@ part of it, beside the most that it may be.
 * *A sparse disk* has 20 GiB, 1 GiB of them data; its speed is that of the whole disk.
 """
 
+#: From this heading on, the document is a person's.
+NOTES = "## Notes"
+
 LATENCY = """## Answers while bytes move
 
 Four uploads run flat out, and {crowd} more crawl at 1 KiB/s each, all through one appliance; at the same time one browser asks for a page,
@@ -126,6 +129,12 @@ def document(head: str, results: Sequence[measure.Result], answers: Sequence[lat
     parts = [head, table(TRANSFER_HEAD, [line(one) for one in results])]
     parts += [words, table(LATENCY_HEAD, [latency_line(one) for one in answers]), MEMORY, *memory_tables(held)]
     return "\n\n".join(part.strip() for part in parts) + "\n"
+
+
+def notes(text: str) -> str:
+    """What a person wrote at the end of the document `text`: it is kept."""
+    start = text.find(f"\n{NOTES}\n")
+    return text[start:].strip() + "\n" if start >= 0 else ""
 
 
 def picture(results: Sequence[measure.Result]) -> str:

@@ -77,3 +77,11 @@ def test_every_line_is_as_long_as_its_head():
     row = rows.ROWS[0]
 
     assert len(report.line(Result(row, Run(1, 1), Run(1, 1), 1, float("nan")))) == len(report.TRANSFER_HEAD)
+
+
+def test_what_a_person_wrote_below_is_kept():
+    assert report.notes("# Fast\n\n| 1 |\n\n## Notes\n\nWhy so.\n") == "## Notes\n\nWhy so.\n"
+
+
+def test_a_document_without_notes_has_none():
+    assert report.notes("# Fast\n\nSee ## Notes\n") == ""
