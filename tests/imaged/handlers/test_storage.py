@@ -13,6 +13,7 @@ from imaged.httpd.server import Server
 
 GRUB = Path("/usr/lib/grub-rescue/grub-rescue-cdrom.iso")
 NAME = "11111111-2222-3333-4444-555555555555.iso"
+QCOW2 = "11111111-2222-3333-4444-555555555555.qcow2"
 TIB = 1 << 40
 
 
@@ -193,6 +194,20 @@ def test_a_domain_outside_the_roots_is_refused(control):
         ("POST", "/domains/iso/volumes/x/verify", b'{"format": "raw", "max_virtual_size": 0}'),
         ("POST", "/domains/iso/volumes/x/verify", b'{"format": "raw", "max_virtual_size": 1, "sha256": "abc"}'),
         ("POST", "/domains/iso/volumes/x/verify", b'{"format": "raw", "max_virtual_size": 1, "sha256": 7}'),
+        ("POST", "/domains/iso/volumes/x/verify", b'{"format": "raw", "max_virtual_size": 1, "digest": "no"}'),
+        ("PUT", "/domains/iso/volumes/x", b'{"size": 10, "complete": "yes"}'),
+        ("PUT", "/domains/iso/volumes/x", b'{"size": 10, "complete": true, "format": "vmdk"}'),
+        ("PUT", "/domains/iso/volumes/x", b'{"size": 10, "complete": true, "format": 1}'),
+        ("PUT", "/domains/iso/volumes/x", b'{"size": 10, "complete": true, "allocation": "thick"}'),
+        ("PUT", "/domains/iso/volumes/x", b'{"size": 10, "complete": true, "initial_size": 11}'),
+        ("POST", "/domains/iso/volumes/x/reset", b'{"size": "0"}'),
+        ("POST", "/domains/iso/volumes/x/reset", b'{"size": -1}'),
+        ("PUT", "/domains/iso/volumes/x/export", b"{}"),
+        ("PUT", "/domains/iso/volumes/x/export", b'{"id": "t"}'),
+        ("PUT", "/domains/iso/volumes/x/export", b'{"id": "t", "read_only": 1}'),
+        ("PUT", "/domains/iso/volumes/x/export", b'{"id": 7, "read_only": true}'),
+        ("PUT", "/domains/iso/volumes/x/export", b'{"id": "../t", "read_only": true}'),
+        ("PUT", "/domains/iso/volumes/../export", b'{"id": "t", "read_only": true}'),
     ],
 )
 def test_a_bad_body_is_refused_before_anything_happens(control, root, method, path, body):
@@ -202,9 +217,9 @@ def test_a_bad_body_is_refused_before_anything_happens(control, root, method, pa
     assert os.listdir(root / "iso") == [".image-domain"]
 
 
-@pytest.mark.parametrize("act", ["verify", "complete", "digests"])
+@pytest.mark.parametrize("act", ["verify", "sha256", "complete", "reset", "digests"])
 def test_a_volume_that_is_not_there_is_named(control, act):
-    bodies = {"verify": b'{"format": "raw", "max_virtual_size": 1}', "digests": b'{"ranges": []}'}
+    bodies = {"verify": b'{"format": "raw", "max_virtual_size": 1}', "digests": b'{"ranges": []}', "reset": b"{}"}
 
     assert raw(control, "POST", f"/domains/iso/volumes/{NAME}/{act}", bodies.get(act, b"")) == (404, "no-volume")
 
@@ -231,6 +246,106 @@ def test_deleting_ends_the_verification(control):
 
     assert outcome(control, job)["state"] == "canceled"
     assert not os.path.exists(volume["path"])
+
+
+def test_an_empty_disk_is_ready_at_once_and_says_whether_it_is_new(control):
+    body = b'{"size": 1000, "format": "qcow2", "complete": true}'
+
+    assert raw(control, "PUT", f"/domains/iso/volumes/{QCOW2}", body)[0] == 201
+    assert raw(control, "PUT", f"/domains/iso/volumes/{QCOW2}", body)[0] == 200
+    volume = control.volume("iso", QCOW2)
+    assert (volume["state"], volume["format"], volume["virtual_size"]) == ("complete", "qcow2", 1024)
+
+
+def test_a_disk_of_another_format_than_its_name_says_is_refused(control):
+    assert refused(control.create_volume, "iso", NAME, size=10, format="qcow2", complete=True) == (400, "bad-request")
+
+
+def test_without_digest_nothing_is_hashed(control):
+    control.create_volume("iso", QCOW2, size=TIB, initial_size=0, format="qcow2", complete=True)
+
+    job = outcome(control, control.verify("iso", QCOW2, format="qcow2", sha256=None, max_virtual_size=TIB, digest=False))
+
+    assert (job["state"], job["result"]["sha256"], job["result"]["virtual_size"]) == ("done", None, TIB)
+    assert job["done"] == job["total"] == control.volume("iso", QCOW2)["size"]
+
+
+def test_an_expected_digest_is_compared_whatever_else_was_asked(control):
+    stored(control, GRUB)
+
+    job = outcome(control, control.verify("iso", NAME, format="iso", sha256="0" * 64, max_virtual_size=TIB, digest=False))
+
+    assert (job["state"], job["error"]["code"]) == ("failed", "sha256-mismatch")
+
+
+@pytest.mark.parametrize("done", [False, True])
+def test_a_volume_is_hashed_alone_partial_or_complete(control, done):
+    stored(control, GRUB)
+    if done:
+        control.complete_volume("iso", NAME)
+
+    job = outcome(control, control.sha256("iso", NAME))
+
+    assert job["result"] == {"sha256": hashlib.sha256(GRUB.read_bytes()).hexdigest()}
+
+
+def test_a_complete_volume_is_verified_after_it_was_written_in_its_place(control, qcow2):
+    control.create_volume("iso", QCOW2, size=64 << 20, format="qcow2", complete=True)
+    shutil.copyfile(qcow2, control.reset_volume("iso", QCOW2)["path"])
+
+    job = outcome(control, control.verify("iso", QCOW2, format="qcow2", sha256=None, max_virtual_size=TIB))
+
+    assert job["result"]["sha256"] == hashlib.sha256(qcow2.read_bytes()).hexdigest()
+
+
+def test_what_an_older_longer_file_left_behind_the_image_does_not_spoil_it(control, qcow2, root):
+    control.create_volume("iso", QCOW2, size=64 << 20, format="qcow2", complete=True)
+    (root / "iso" / QCOW2).write_bytes(qcow2.read_bytes() + os.urandom(5 << 20))
+
+    job = outcome(control, control.verify("iso", QCOW2, format="qcow2", sha256=None, max_virtual_size=TIB, digest=False))
+
+    assert job["state"] == "done", job
+
+
+def test_an_export_lives_from_its_id_to_its_end(control, root):
+    control.create_volume("iso", QCOW2, size=1 << 20, format="qcow2", complete=True)
+
+    export = control.export("iso", QCOW2, "t", False)
+
+    assert (export["id"], export["size"]) == ("t", 1 << 20)
+    assert control.export("iso", QCOW2, "t", False) == export
+    assert raw(control, "PUT", f"/domains/iso/volumes/{QCOW2}/export", b'{"id": "t", "read_only": false}')[0] == 200
+    control.put_ticket({"uuid": "t", "size": 1 << 20, "ops": ["write"], "timeout": 60, "url": export["url"]})
+    assert refused(control.export, "iso", QCOW2, "another", True) == (409, "exported")
+    assert refused(control.verify, "iso", QCOW2, format="qcow2", sha256=None, max_virtual_size=TIB) == (409, "exported")
+    assert refused(control.sha256, "iso", QCOW2) == (409, "exported")
+    assert refused(control.reset_volume, "iso", QCOW2) == (409, "exported")
+    control.delete_ticket("t")
+
+    control.end_export("iso", QCOW2, "t")
+    control.end_export("iso", QCOW2, "t")
+    assert control.sha256("iso", QCOW2)["id"]
+    assert not os.path.exists(export["url"].removeprefix("nbd:unix:"))
+
+
+def test_an_image_that_cannot_be_opened_is_refused_with_its_reason(control, root):
+    (root / "iso" / QCOW2).write_bytes(b"something else" * 1000)
+
+    assert refused(control.export, "iso", QCOW2, "t", True) == (422, "format-mismatch")
+
+
+def test_deleting_a_volume_ends_its_exports(control):
+    control.create_volume("iso", QCOW2, size=1 << 20, format="qcow2", complete=True)
+    export = control.export("iso", QCOW2, "t", True)
+
+    control.delete_volume("iso", QCOW2)
+
+    assert not os.path.exists(export["url"].removeprefix("nbd:unix:"))
+
+
+def test_ending_an_export_of_what_is_not_there_is_fine(control):
+    control.end_export("iso", QCOW2, "t")
+    control.end_export("none", QCOW2, "t")
 
 
 @pytest.mark.parametrize("path", ["/domains/", "/domains/iso/", "/domains/iso/volumes/", "/jobs", "/domains/iso/volumes/x/y", "/x/domains"])
