@@ -1,4 +1,7 @@
-"""The installation's own authority, and the server's certificate that it signs: browsers trust the first once, the second may change."""
+"""The installation's own authority, and what it signs: the server's certificate, the appliance's own as a client of hosts, and the hosts'.
+
+Browsers trust the authority once; what it signs may change.
+"""
 
 import datetime
 import ipaddress
@@ -9,7 +12,7 @@ from collections.abc import Sequence
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from appliance import files
@@ -53,19 +56,34 @@ def server(
     `names` are host names and addresses, `now` is aware. The key is kept, so that key and certificate fit at every instant.
     Raises OSError, ValueError, BadName.
     """
-    certificate_file, key_file = directory / "server.pem", directory / "server.key"
-    if not key_file.exists():
-        files.write(key_file, _key_pem(ec.generate_private_key(ec.SECP256R1())))
-    key = _load_key(key_file)
     wanted = x509.SubjectAlternativeName([_general_name(name) for name in names])
-    if certificate_file.exists():
-        certificate = x509.load_pem_x509_certificate(certificate_file.read_bytes())
-        if _fits(certificate, ca, key, wanted, now):
-            return certificate
-    certificate = _make_server(key, ca, ca_key, names[0], wanted, now)
-    # With the authority behind it, so that clients which trust that one by its fingerprint can see it.
-    files.write(certificate_file, b"".join(part.public_bytes(serialization.Encoding.PEM) for part in (certificate, ca)))
-    return certificate
+    return _kept(directory, "server", ca, ca_key, names[0], wanted, ExtendedKeyUsageOID.SERVER_AUTH, now)
+
+
+def client(
+    directory: pathlib.Path, ca: x509.Certificate, ca_key: ec.EllipticCurvePrivateKey, name: str, now: datetime.datetime
+) -> x509.Certificate:
+    """The certificate (`client.pem`, `client.key`) that the appliance shows to its hosts, kept and renewed as the `server`'s.
+
+    `name` is its common name, by which hosts know it. Raises OSError, ValueError.
+    """
+    return _kept(directory, "client", ca, ca_key, name, None, ExtendedKeyUsageOID.CLIENT_AUTH, now)
+
+
+def host(
+    request: bytes, address: str, ca: x509.Certificate, ca_key: ec.EllipticCurvePrivateKey, now: datetime.datetime, lifetime: float
+) -> x509.Certificate:
+    """A host's certificate for the key of its `request` (a CSR, PEM), valid for `lifetime` seconds: a server's, for `address` alone.
+
+    Of the request nothing but the key counts: a host does not choose its name. Raises ValueError (it is none), BadName.
+    """
+    asked = x509.load_pem_x509_csr(request)
+    key = asked.public_key()
+    if not asked.is_signature_valid or not isinstance(key, ec.EllipticCurvePublicKey | ed25519.Ed25519PublicKey | rsa.RSAPublicKey):
+        raise ValueError("the request's signature is not that of its key")
+    names = x509.SubjectAlternativeName([_general_name(address)])
+    until = now + datetime.timedelta(seconds=lifetime)
+    return _make(key, ca, ca_key, address, names, ExtendedKeyUsageOID.SERVER_AUTH, now, until)
 
 
 def local_names(wanted: Sequence[str], listening: str) -> list[str]:
@@ -81,13 +99,31 @@ def fingerprint(certificate: x509.Certificate) -> str:
     return certificate.fingerprint(hashes.SHA256()).hex(":").upper()
 
 
-def _fits(certificate, ca, key, wanted, now) -> bool:
+def _kept(directory, stem, ca, ca_key, name, names, purpose, now) -> x509.Certificate:
+    certificate_file, key_file = directory / f"{stem}.pem", directory / f"{stem}.key"
+    if not key_file.exists():
+        files.write(key_file, _key_pem(ec.generate_private_key(ec.SECP256R1())))
+    key = _load_key(key_file)
+    if certificate_file.exists():
+        certificate = x509.load_pem_x509_certificate(certificate_file.read_bytes())
+        if _fits(certificate, ca, key, name, names, now):
+            return certificate
+    certificate = _make(key.public_key(), ca, ca_key, name, names, purpose, now, now + SERVER_LIFETIME)
+    # With the authority behind it, so that clients which trust that one by its fingerprint can see it.
+    files.write(certificate_file, b"".join(part.public_bytes(serialization.Encoding.PEM) for part in (certificate, ca)))
+    return certificate
+
+
+def _fits(certificate, ca, key, name, names, now) -> bool:
     try:
         certificate.verify_directly_issued_by(ca)
     except (ValueError, TypeError, InvalidSignature):
         return False
-    names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-    return certificate.public_key() == key.public_key() and names == wanted and certificate.not_valid_after_utc - now > RENEW_BEFORE
+    if names is None:
+        named = certificate.subject == _name(name)
+    else:
+        named = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value == names
+    return named and certificate.public_key() == key.public_key() and certificate.not_valid_after_utc - now > RENEW_BEFORE
 
 
 def _make_authority(key: ec.EllipticCurvePrivateKey) -> x509.Certificate:
@@ -115,7 +151,7 @@ def _make_authority(key: ec.EllipticCurvePrivateKey) -> x509.Certificate:
     )
 
 
-def _make_server(key, ca, ca_key, name, names, now) -> x509.Certificate:
+def _make(public_key, ca, ca_key, name, names, purpose, now, until) -> x509.Certificate:
     usage = x509.KeyUsage(
         digital_signature=True,
         content_commitment=False,
@@ -127,17 +163,18 @@ def _make_server(key, ca, ca_key, name, names, now) -> x509.Certificate:
         encipher_only=False,
         decipher_only=False,
     )
-    until = min(now + SERVER_LIFETIME, ca.not_valid_after_utc)
-    return (
-        x509.CertificateBuilder(ca.subject, _name(name), key.public_key(), x509.random_serial_number(), now - CLOCK_ROOM, until)
-        .add_extension(names, critical=False)
+    until = min(until, ca.not_valid_after_utc)
+    builder = (
+        x509.CertificateBuilder(ca.subject, _name(name), public_key, x509.random_serial_number(), now - CLOCK_ROOM, until)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(usage, critical=True)
-        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
-        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+        .add_extension(x509.ExtendedKeyUsage([purpose]), critical=False)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(public_key), critical=False)
         .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(ca_key.public_key()), critical=False)
-        .sign(ca_key, hashes.SHA256())
     )
+    if names is not None:
+        builder = builder.add_extension(names, critical=False)
+    return builder.sign(ca_key, hashes.SHA256())
 
 
 def _name(text: str) -> x509.Name:

@@ -13,6 +13,7 @@ import math
 import os
 import pathlib
 import re
+import socket
 import tomllib
 import typing
 from collections.abc import Mapping
@@ -135,6 +136,9 @@ class Config:
         high=1000,
     )
     login_window: float = duration(5 * MINUTE, "Failed logins are counted over, and refused for, this long.")
+    certificate_lifetime: float = duration(
+        90 * DAY, "A host's certificate is valid for this long, and renewed when a third of it is left.", low=5
+    )
     token_lifetime: int = setting(
         90, "An API token is valid for this long, unless `token add --days` says otherwise.", unit="days", low=1, high=3650
     )
@@ -149,6 +153,14 @@ class Config:
             object.__setattr__(self, "host", "127.0.0.1" if self.http else "0.0.0.0")
         if not self.database_url:
             object.__setattr__(self, "database_url", f"sqlite:///{self.state_dir / 'database.sqlite'}")
+
+    @property
+    def url(self) -> str:
+        """Where others reach the appliance, as far as the settings tell: by its first name, if it listens everywhere or behind a proxy."""
+        everywhere = self.host in ("0.0.0.0", "::")
+        name = (self.hostnames or (socket.gethostname(),))[0] if everywhere or self.http else self.host
+        port = "" if self.http else f":{self.port}"
+        return f"https://{f'[{name}]' if ':' in name else name}{port}"
 
 
 FIELDS = {field.name: field for field in dataclasses.fields(Config)}

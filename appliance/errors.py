@@ -75,6 +75,47 @@ class NoHost(ApplianceError):
     hint = "Activate a host that sees the domain, or leave the choice of the host to the appliance."
 
 
+class HostExists(ApplianceError):
+    code = "host-exists"
+    status = 409
+    says = "There already is a host named {name}, or one at its address."
+    hint = "Choose another name, or remove that host first; `image-appliance host token NAME` enrols a host that is there anew."
+
+
+class HostInUse(ApplianceError):
+    """A host that cannot go yet. `reason` is a clause."""
+
+    code = "host-in-use"
+    status = 409
+    says = "Host {host} cannot be removed: {reason}."
+    hint = "Put it into maintenance, and end or cancel what it still has; a storage domain that only it sees has to be removed before."
+
+
+class BadEnrolment(ApplianceError):
+    """A host's request for its first certificate that is refused. `reason` is a clause."""
+
+    code = "bad-enrolment"
+    status = 403
+    says = "The host cannot be enrolled: {reason}."
+    hint = "Get a new token from an administrator: `image-appliance host token NAME`. Each is good for one host, once, for an hour."
+
+
+class DomainExists(ApplianceError):
+    code = "domain-exists"
+    status = 409
+    says = "There already is a storage domain named {name}."
+    hint = "Choose another name. On another host, shared storage is found by itself as soon as that host sees it under one of its roots."
+
+
+class DomainInUse(ApplianceError):
+    """A storage domain that cannot go yet. `reason` is a clause."""
+
+    code = "domain-in-use"
+    status = 409
+    says = "Storage domain {domain} cannot be removed: {reason}."
+    hint = "Delete its images, and end or cancel its transfers; then remove it. Its directory stays on the host."
+
+
 class BadTicket(ApplianceError):
     """A signed ticket was refused. `reason` is for the operator's log: whoever brought the ticket is not told which check it failed."""
 
@@ -324,12 +365,48 @@ class Incomplete(ApplianceError):
 
 
 class ImageLocked(ApplianceError):
-    """The image's bytes are still arriving, or being deleted."""
+    """A transfer of the image is not finished, or it is being made or deleted. `reason` is a clause."""
 
     code = "image-locked"
     status = 409
     says = "{name} is locked: {reason}."
-    hint = "Wait until it is finished, or cancel its upload."
+    hint = "Wait until it is finished, or cancel its transfer."
+
+
+class IdTaken(ApplianceError):
+    """A client's own choice of an id that something has already."""
+
+    code = "id-taken"
+    status = 409
+    says = "There already is an image with the id {id}."
+    hint = "Choose another id, or leave the choice to the appliance."
+
+
+class WrongFormat(ApplianceError):
+    """A transfer in a format that the disk does not have, and that it cannot be shown in. `has` and `wants` are formats."""
+
+    code = "wrong-format"
+    status = 409
+    says = "{name} is a {has} disk, and cannot be transferred as {wants}."
+    hint = "Ask for the format raw: it shows the bytes that a guest sees, whatever the disk's own format is."
+
+
+class NoPause(ApplianceError):
+    """A person wants to pause a download."""
+
+    code = "no-pause"
+    status = 409
+    says = "A download cannot be paused: its client decides when it reads."
+    hint = "Cancel it, or let its client wait: a download ends by itself only when nothing is read for its inactivity timeout."
+
+
+class NoSignedTicket(ApplianceError):
+    """A signed ticket is asked for a transfer that needs none."""
+
+    code = "no-signed-ticket"
+    status = 409
+    says = "This transfer was started by an oVirt client: its bytes go to its own addresses, without a signed ticket."
+    hint = "Use the transfer_url or the proxy_url that the oVirt API shows for it."
 
 
 class ImageIllegal(ApplianceError):

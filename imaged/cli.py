@@ -1,5 +1,7 @@
 """The command `imaged`: words to settings, and settings to a running daemon."""
 
+import os
+import shlex
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -27,6 +29,7 @@ def _setting(name: str, metavar: str | None, **kind: Any):
 @_setting("tls_cert", "FILE")
 @_setting("tls_key", "FILE")
 @_setting("tls_ca", "FILE")
+@_setting("control_client", "NAME")
 @_setting("no_tls", None, is_flag=True, flag_value=True)
 @_setting("supervised", None, is_flag=True, flag_value=True)
 @_setting("host_id", "TEXT")
@@ -54,6 +57,38 @@ def main(ctx: click.Context, file: str | None, **words: Any) -> None:
     except (config.BadSetting, server.CannotStart) as error:
         print(f"imaged: {error}", file=sys.stderr)  # noqa: T201 - the console, before there is a log
         sys.exit(2)
+
+
+@main.command()
+@click.argument("appliance", metavar="https://APPLIANCE:PORT")
+@click.option("--token", metavar="T", required=True, help="One-time token, from `image-appliance host add` there.")
+@click.option("--fingerprint", metavar="SHA256", required=True, help="Of the appliance's authority: nobody can stand in between.")
+@click.option("--state-dir", metavar="DIR", type=click.Path(path_type=Path), help="Where key, certificate and configuration go.")
+@click.option("--root", "roots", metavar="DIR", multiple=True, type=click.Path(path_type=Path), help="As the daemon's --root.")
+@click.option("--listen", metavar="HOST", help="Address that both services listen on. [default: the host's, as the appliance knows it]")
+@click.option("--force", is_flag=True, help="Replace an enrolment that is there.")
+def enrol(
+    appliance: str, token: str, fingerprint: str, state_dir: Path | None, roots: tuple[Path, ...], listen: str | None, force: bool
+) -> None:
+    """Make this host one of an appliance's. The key is made here and never leaves; storage domains lie under each --root.
+
+    Run the command that `image-appliance host add` printed, and then imaged with the configuration that this one names.
+    """
+    from imaged import enrolment
+
+    try:
+        file = enrolment.enrol(
+            appliance,
+            token,
+            fingerprint,
+            state_dir=Path(os.path.abspath(state_dir or enrolment.default_state_dir())),
+            roots=roots,
+            listen=listen,
+            force=force,
+        )
+    except enrolment.CannotEnrol as error:
+        raise click.ClickException(f"{error}.") from None
+    click.echo(f"Enrolled. Start the daemon with:\n\n  imaged --config {shlex.quote(str(file))}")
 
 
 def _copies(command: Callable[..., None]) -> click.Command:

@@ -204,8 +204,16 @@ class Control:
     def close(self) -> None:
         self._connections.close()
 
-    def info(self) -> dict:
-        return self._call("GET", "/info")
+    def info(self, timeout: float | None = None) -> dict:
+        return self._call("GET", "/info", timeout=timeout)
+
+    def certificate_request(self) -> str:
+        """A request (CSR, PEM) for a new certificate; the host keeps the new key."""
+        return self._call("POST", "/certificate/request")["request"]
+
+    def install_certificate(self, certificate: str) -> None:
+        """Gives the host the certificate (PEM, with the authority's behind it) for the last request; it is served from now on."""
+        self._call("PUT", "/certificate", {"certificate": certificate})
 
     def domains(self) -> list[dict]:
         return self._call("GET", "/domains")["domains"]
@@ -283,6 +291,10 @@ class Control:
     def put_ticket(self, ticket: dict) -> None:
         """Adds or replaces a ticket: the contract's fields, `uuid` among them."""
         self._call("PUT", _path("tickets", ticket["uuid"]), ticket)
+
+    def tickets(self) -> list[dict]:
+        """All that it has."""
+        return self._call("GET", "/tickets")["tickets"]
 
     def ticket(self, ticket_id: str) -> dict:
         return self._call("GET", _path("tickets", ticket_id))

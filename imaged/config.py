@@ -61,6 +61,9 @@ class Config:
     tls_cert: Path | None = setting(None, "Certificate (PEM, with its chain) of what listens on TCP.")
     tls_key: Path | None = setting(None, "The certificate's private key (PEM, without passphrase).")
     tls_ca: Path | None = setting(None, "Authority (PEM) whose clients may use the control service over TCP.")
+    control_client: str | None = setting(
+        None, "Common name that the certificate of a client of the control service must have. Without it every client of --tls-ca is one."
+    )
     no_tls: bool = setting(
         False, "Images service without TLS: whoever sees the traffic can read and change images. For tests and trusted wires."
     )
@@ -163,6 +166,10 @@ def _convert(name: str, value: Any, where: str) -> Any:
         if not re.fullmatch(r"[A-Za-z0-9._-]{1,128}", value):
             raise bad("1 to 128 of a-z, A-Z, 0-9, dot, dash and underscore")
         return value
+    if name == "control_client":
+        if len(value) > 64:
+            raise bad("a name of at most 64 characters")
+        return value
     if name == "log_level":
         if value not in LOG_LEVELS:
             raise bad(f"one of {', '.join(LOG_LEVELS)}")
@@ -213,6 +220,8 @@ def _check_tls(config: Config, where: Mapping[str, str]) -> None:
         raise BadSetting(
             f"control_listen ({where['control_listen']}): needs tls_cert, tls_key and tls_ca: who controls shows a certificate"
         )
+    if config.control_client and not config.control_listen:
+        raise BadSetting(f"control_client ({where['control_client']}): needs control_listen: on a socket nobody shows a certificate")
     for name in ("tls_cert", "tls_key", "tls_ca", "upstream_ca"):
         path = getattr(config, name)
         if path is None:

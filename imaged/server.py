@@ -13,7 +13,7 @@ import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from imaged import config, locks, services, systemd
+from imaged import config, identity, locks, services, systemd
 from imaged.backends.policy import Policy
 from imaged.httpd import tls
 from imaged.httpd.server import Server
@@ -45,6 +45,9 @@ class Daemon:
         self._settings = settings
         self._servers: list[Server] = []
         self._threads: list[threading.Thread] = []
+        #: Those that show a certificate, each with the authority of its clients.
+        self._secured: list[tuple[Server, Path | None]] = []
+        self._stamps: list[tuple[int, int]] = []
 
     def run(self) -> None:
         """Serves until a signal, the end of standard input (supervised) or of a service. Raises CannotStart, SystemExit(1)."""
@@ -77,7 +80,13 @@ class Daemon:
         run_dir = socket.parent if socket else Path(given) if given else None
         try:
             return services.Context(
-                settings.root, host_id=settings.host_id, unix_socket=settings.local_socket, policy=self._policy(), run_dir=run_dir
+                settings.root,
+                host_id=settings.host_id,
+                unix_socket=settings.local_socket,
+                policy=self._policy(),
+                run_dir=run_dir,
+                # Key and certificate in one file are what `imaged enrol` writes.
+                identity=identity.Identity(settings.tls_cert) if settings.tls_cert and settings.tls_cert == settings.tls_key else None,
             )
         except OSError as error:
             raise CannotStart(f"A directory for the sockets of exports cannot be made: {error.filename}: {error.strerror}") from None
@@ -98,14 +107,18 @@ class Daemon:
     def _open(self, context: services.Context) -> None:
         settings = self._settings
         images, control = services.images_app(context), services.control_app(context)
+        # Before the files are read: what changes from now on is seen.
+        self._stamps = self._stamp()
         if settings.control_socket:
             self._launch(str(settings.control_socket), control, CONTROL_THREADS)
         if settings.local_socket:
             self._launch(str(settings.local_socket), images, settings.threads)
         if settings.control_listen:
-            self._launch(settings.control_listen, control, CONTROL_THREADS, self._tls(settings.tls_ca))
-        if settings.listen:
-            self._launch(settings.listen, images, settings.threads, None if settings.no_tls else self._tls())
+            self._secure(self._launch(settings.control_listen, control, CONTROL_THREADS, self._tls(settings.tls_ca)), settings.tls_ca)
+        if settings.listen and settings.no_tls:
+            self._launch(settings.listen, images, settings.threads)
+        elif settings.listen:
+            self._secure(self._launch(settings.listen, images, settings.threads, self._tls()), None)
 
     def _policy(self) -> Policy:
         settings = self._settings
@@ -118,13 +131,14 @@ class Daemon:
     def _tls(self, client_ca: Path | None = None) -> ssl.SSLContext:
         settings = self._settings
         try:
-            return tls.server_context(str(settings.tls_cert), str(settings.tls_key), str(client_ca) if client_ca else None)
+            client_name = settings.control_client if client_ca else None
+            return tls.server_context(str(settings.tls_cert), str(settings.tls_key), str(client_ca) if client_ca else None, client_name)
         except OSError as error:
             paths = ", ".join(str(path) for path in (settings.tls_cert, settings.tls_key, client_ca) if path)
             reason = error.reason if isinstance(error, ssl.SSLError) and error.reason else error
             raise CannotStart(f"TLS cannot be set up with {paths}: {reason}") from None
 
-    def _launch(self, bind: tuple[str, int] | str, app: Callable, threads: int, context: ssl.SSLContext | None = None) -> None:
+    def _launch(self, bind: tuple[str, int] | str, app: Callable, threads: int, context: ssl.SSLContext | None = None) -> Server:
         server = Server(
             bind,
             app,
@@ -139,6 +153,10 @@ class Daemon:
         except OSError as error:
             raise CannotStart(f"Cannot listen on {_name(bind)}: {_reason(error)}") from None
         self._servers.append(server)
+        return server
+
+    def _secure(self, server: Server, client_ca: Path | None) -> None:
+        self._secured.append((server, client_ca))
 
     def _watch(self, wakeups: int) -> bool:
         """Waits for the reason to stop, with signs of life to systemd. False: a service died by itself."""
@@ -159,6 +177,33 @@ class Daemon:
                 return False
             if interval:
                 systemd.notify("WATCHDOG=1")
+            self._renew_tls()
+
+    def _renew_tls(self) -> None:
+        """A certificate that was renewed is shown from now on; connections that are there go on."""
+        stamps = self._stamp()
+        if stamps == self._stamps:
+            return
+        self._stamps = stamps
+        try:
+            contexts = [self._tls(client_ca) for _, client_ca in self._secured]
+        except CannotStart as error:
+            # Half of it is written, perhaps: what changes again is looked at again.
+            log.warning("The certificate that is there now cannot be used, the one before goes on: %s", error)
+            return
+        for (server, _), context in zip(self._secured, contexts, strict=True):
+            server.renew(context)
+        log.info("the certificate was renewed")
+
+    def _stamp(self) -> list[tuple[int, int]]:
+        """By what a changed certificate is seen."""
+        found = []
+        for path in (self._settings.tls_cert, self._settings.tls_key, self._settings.tls_ca):
+            with contextlib.suppress(OSError):
+                if path:
+                    status = path.stat()
+                    found.append((status.st_ino, status.st_mtime_ns))
+        return found
 
     def _stop(self) -> None:
         """All services at once: each may take its time."""

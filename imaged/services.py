@@ -13,7 +13,8 @@ import webob
 
 from imaged import errors, handlers
 from imaged.backends.policy import Policy
-from imaged.handlers import checksum, domains, extents, images, info, jobs, metrics, tickets, volumes
+from imaged.handlers import certificate, checksum, domains, extents, images, info, jobs, metrics, tickets, volumes
+from imaged.identity import Identity
 from imaged.tickets import Tickets
 from imaged.volumes.domains import Domains
 from imaged.volumes.exports import Exports
@@ -42,16 +43,18 @@ class Context:
         tickets: Tickets | None = None,
         policy: Policy | None = None,
         run_dir: Path | None = None,
+        identity: Identity | None = None,
     ):
         """`roots` are the directories that images and domains may lie under; `policy` is what tickets may lead to besides.
 
         `unix_socket` is told to clients of the same host. `run_dir` is where the sockets of exports may be, if it is not to be among the
-        temporary files. Raises OSError where no directory for them can be made.
+        temporary files. `identity` is an enrolled host's. Raises OSError where no directory for the sockets can be made.
         """
         self.version = importlib.metadata.version("image-appliance")
         self.host_id = host_id
         self.started = datetime.datetime.now(datetime.UTC)
         self.unix_socket = unix_socket
+        self.identity = identity
         self.domains = Domains(roots)
         self.volumes = Volumes(self.domains)
         self.exports = Exports(self.volumes, run_dir)
@@ -76,7 +79,7 @@ def images_app(context: Context) -> "App":
 
 def control_app(context: Context) -> "App":
     """The control service: whoever reaches it is the administrator."""
-    rooms = (tickets, domains, volumes, jobs, info, metrics)
+    rooms = (tickets, domains, volumes, jobs, info, metrics, certificate)
     return App([route for room in rooms for route in room.routes(context)], handlers.json_error)
 
 

@@ -3,9 +3,11 @@
 Services answer with the frozen views of `views.py`, and raise the errors of `appliance.errors`. No HTTP and no byte of an image here.
 """
 
+from appliance import authority as _authority
 from appliance.admin.clock import Clock
 from appliance.admin.database import Database
 from appliance.admin.domains import Domains
+from appliance.admin.enrolment import Enrolment
 from appliance.admin.events import Events
 from appliance.admin.finalizing import Finalizing
 from appliance.admin.hosts import Hosts
@@ -15,8 +17,10 @@ from appliance.admin.logins import Logins
 from appliance.admin.monitor import Monitor
 from appliance.admin.moves import Moves
 from appliance.admin.placement import Placement
+from appliance.admin.resuming import Resuming
 from appliance.admin.tokens import Tokens
 from appliance.admin.transfers import Transfers
+from appliance.admin.uploads import Uploads
 from appliance.admin.users import Users
 from appliance.config import Config
 from appliance.transfer import hosts as _hosts
@@ -27,7 +31,7 @@ from appliance.transfer import tickets as _tickets
 class Admin:
     """All services, on one migrated database and the transfer room's parts; `sessions` is told whom to call when the host stops data.
 
-    Nothing moves by itself until `monitor.start()`. `clock` is for tests.
+    Nothing moves by itself until `monitor.start()`. Without an `authority` no host can be enrolled. `clock` is for tests.
     """
 
     def __init__(
@@ -38,6 +42,7 @@ class Admin:
         signer: _tickets.Signer,
         sessions: _sessions.Sessions,
         *,
+        authority: _authority.Authority | None = None,
         clock: Clock | None = None,
     ):
         clock = clock or Clock()
@@ -53,17 +58,46 @@ class Admin:
             attempts=config.login_attempts,
             window=config.login_window,
         )
-        self.hosts = Hosts(database, hosts, self.events, clock)
+        self.hosts = Hosts(database, hosts, self.events, clock, authority)
+        self.enrolment = Enrolment(database, self.hosts, authority, self.events, clock, config.url)
         places = Placement(database, self.hosts)
         self.domains = Domains(database, self.hosts, places, self.events, clock)
         self.images = Images(config, database, self.hosts, self.domains, places, signer, self.events, clock)
         moves = Moves(self.events, clock, paused_lifetime=config.paused_lifetime, finished_lifetime=config.finished_lifetime)
         live = Live(config, database, self.hosts, self.domains, sessions, clock)
         finalizing = Finalizing(config, database, self.hosts, self.domains, live, moves, self.events, clock)
+        resuming = Resuming(database, self.hosts, places, live, moves)
         self.monitor = Monitor(
-            config, database, self.hosts, live, moves, finalizing, self.images, self.logins, self.tokens, self.events, clock
+            config,
+            database,
+            self.hosts,
+            self.enrolment,
+            self.domains,
+            live,
+            moves,
+            finalizing,
+            resuming,
+            self.images,
+            self.logins,
+            self.tokens,
+            self.events,
+            clock,
         )
+        uploads = Uploads(config, database, self.hosts, self.domains, places, live, moves, self.events, clock)
         self.transfers = Transfers(
-            config, database, self.hosts, self.domains, places, live, moves, finalizing, signer, self.events, clock, self.monitor.wake
+            config,
+            database,
+            self.hosts,
+            self.domains,
+            places,
+            live,
+            moves,
+            finalizing,
+            resuming,
+            uploads,
+            signer,
+            self.events,
+            clock,
+            self.monitor.wake,
         )
         sessions.on_stopped = self.monitor.stopped

@@ -17,6 +17,9 @@ MAX_RECORDED = 48
 MAX_PIECES = 64
 MAX_PIECE = 1 << 20
 
+#: Characters of a correlation id, and of the name that a download is saved as.
+MAX_WORDS = 255
+
 _SHA256 = re.compile(r"[0-9a-f]{64}", re.ASCII)
 
 
@@ -29,13 +32,9 @@ def checked(request: views.NewTransfer, max_size: int) -> views.NewTransfer:
     if not 1 <= request.size <= max_size:
         reason = "an empty file is no image" if request.size == 0 else f"it must be from 1 to {max_size} bytes"
         raise errors.Invalid(field="size", reason=reason)
-    for field, value, allowed in (
-        ("format", request.format, tuple(FORMATS)),
-        ("allocation", request.allocation, ALLOCATIONS),
-        ("client", request.client, CLIENTS),
-    ):
-        if value not in allowed:
-            raise errors.Invalid(field=field, reason=f"it must be one of {', '.join(allowed)}")
+    one_of("format", request.format, tuple(FORMATS))
+    one_of("allocation", request.allocation, ALLOCATIONS)
+    one_of("client", request.client, CLIENTS)
     if request.initial_size is not None and not 0 <= request.initial_size <= request.size:
         raise errors.Invalid(field="initial_size", reason=f"it must be from 0 to the size, {request.size} bytes")
     fingerprint = request.fingerprint
@@ -51,7 +50,20 @@ def checked(request: views.NewTransfer, max_size: int) -> views.NewTransfer:
         sha256=None if request.sha256 is None else sha256(request.sha256, "sha256"),
         fingerprint=fingerprint,
         client=request.client,
+        host=getattr(request, "host", None),
     )
+
+
+def one_of(field: str, value: str, allowed: Sequence[str]) -> None:
+    """Raises errors.Invalid."""
+    if value not in allowed:
+        raise errors.Invalid(field=field, reason=f"it must be one of {', '.join(allowed)}")
+
+
+def correlation(text: str | None) -> None:
+    """A correlation id is short and can be shown. Raises errors.Invalid."""
+    if text is not None and not (0 < len(text) <= MAX_WORDS and text.isprintable()):
+        raise errors.Invalid(field="correlation_id", reason=f"it must be 1 to {MAX_WORDS} printable characters")
 
 
 def sha256(text: str, field: str) -> str:
@@ -73,6 +85,11 @@ def pieces(given: Sequence, size: int, field: str, limit: int = MAX_PIECES) -> t
             raise errors.Invalid(field=field, reason=f"a piece may have at most {MAX_PIECE} bytes")
     normal = (views.Piece(piece.start, piece.end, sha256(piece.sha256, field)) for piece in given)
     return tuple(sorted(normal, key=lambda piece: piece.start))
+
+
+def file_format(volume: str) -> str:
+    """The format (raw, qcow2 or iso) of a volume's file: what its name says."""
+    return next(format for format, suffix in FORMATS.items() if volume.endswith(suffix))
 
 
 def suits(domain: models.Domain, format: str) -> None:

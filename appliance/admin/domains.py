@@ -1,12 +1,14 @@
 """The storage domains: where images live, and how much room there is."""
 
+import os
+import re
 import threading
 
 import sqlalchemy as sa
 from sqlalchemy import orm
 
 from appliance import errors
-from appliance.admin import events, hosts, models, placement, views
+from appliance.admin import events, hosts, models, phases, placement, views
 from appliance.admin.clock import Clock
 from appliance.admin.database import Database
 
@@ -17,6 +19,9 @@ NUMBERS = ("capacity", "free", "reserved", "available")
 FRESH = 2.0
 #: The last known numbers are kept for bad times, at most this often.
 KEEP = 30.0
+
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
 
 
 class Domains:
@@ -30,13 +35,18 @@ class Domains:
         self._numbers: dict[str, tuple[float, dict[str, int] | None]] = {}
         self._kept: dict[str, float] = {}
 
-    def ensure(self, name: str, kind: str, host: views.Host, path: str) -> views.Domain:
-        """Records the domain, and makes its directory on the host where it is missing. Raises errors.HostDown, errors.HostRefused."""
+    def ensure(
+        self, name: str, kind: str, host: views.Host, path: str, *, domain_id: str | None = None, user: views.User | None = None
+    ) -> views.Domain:
+        """Records the domain, and makes its directory on the host where it is missing. Raises errors.HostDown, errors.HostRefused.
+
+        `domain_id` is for a new one whose directory has an id already.
+        """
         if kind not in KINDS:
             raise errors.Invalid(field="kind", reason=f"it must be one of {', '.join(KINDS)}")
         with self._database.reading() as session:
             domain = session.scalar(sa.select(models.Domain).where(models.Domain.name == name))
-        domain_id = domain.id if domain else models.new_id()
+        domain_id = domain.id if domain else domain_id or models.new_id()
         with self._hosts.asking(views.Ref(host.id, host.name)) as control:
             told = control.add_domain(domain_id, name=name, path=path)
         with self._database.session() as session:
@@ -44,7 +54,7 @@ class Domains:
             if domain is None:
                 domain = models.Domain(id=domain_id, name=name, kind=kind, created_at=self._clock.now())
                 session.add(domain)
-                self._events.record(session, "domain-added", f"Storage domain {name} was added on host {host.name}")
+                self._events.record(session, "domain-added", f"Storage domain {name} was added on host {host.name}", user=user)
             seen = next((seen for seen in domain.seen_by if seen.host_id == host.id), None)
             if seen is None:
                 seen = models.DomainHost(host_id=host.id, added_at=self._clock.now())
@@ -53,6 +63,61 @@ class Domains:
             for number in NUMBERS:
                 setattr(domain, number, told[number])
         return self.get(domain_id)
+
+    def add(self, new: views.NewDomain, user: views.User | None = None) -> views.Domain:
+        """Makes the directory a storage domain, and records it. One that was removed before is taken up again under its old id.
+
+        Raises errors.Invalid, NotFound (host), DomainExists, HostDown, HostRefused.
+        """
+        if not _NAME.fullmatch(new.name):
+            raise errors.Invalid(field="name", reason="it has 1 to 64 of a-z, A-Z, 0-9, dot, dash and underscore, a letter or digit first")
+        if not new.path.startswith("/"):
+            raise errors.Invalid(field="path", reason="it must be an absolute path on the host")
+        host = self._hosts.get(new.host)
+        with self._database.reading() as session:
+            if session.scalar(sa.select(models.Domain.id).where(models.Domain.name == new.name)):
+                raise errors.DomainExists(name=new.name)
+            known = set(session.scalars(sa.select(models.Domain.id)))
+        with self._hosts.asking(views.Ref(host.id, host.name)) as control:
+            found = [told["id"] for told in control.domains() if told["path"] == os.path.normpath(new.path) and told["id"] not in known]
+        return self.ensure(new.name, new.kind, host, new.path, domain_id=found[0] if found else None, user=user)
+
+    def remove(self, domain: str, user: views.User | None = None) -> None:
+        """Forgets the domain (id or name); its directory stays. Raises errors.NotFound, errors.DomainInUse."""
+        with self._database.session() as session:
+            found = find(session, domain)
+            images = session.scalar(sa.select(sa.func.count()).where(models.Image.domain_id == found.id))
+            if images:
+                raise errors.DomainInUse(domain=found.name, reason=f"it has {images} image{'s' if images > 1 else ''}")
+            finished = models.Transfer.phase.in_([str(phase) for phase in phases.FINISHED])
+            here = models.Transfer.domain_id == found.id
+            if session.scalar(sa.select(models.Transfer.id).where(here, ~finished)):
+                raise errors.DomainInUse(domain=found.name, reason="it has transfers that are not finished")
+            session.execute(sa.delete(models.Transfer).where(here), execution_options={"synchronize_session": False})
+            session.delete(found)
+            self._events.record(session, "domain-removed", f"Storage domain {found.name} was removed", user=user)
+        self.changed(found.id)
+
+    def learn(self, host: models.Host) -> None:
+        """Records which domains the host sees now. Raises errors.HostDown, errors.HostRefused.
+
+        Shared storage is known by the id in its marker. A domain that no other host sees stays with the one that it was added on, even
+        while its file system is not mounted there.
+        """
+        with self._hosts.asking(host) as control:
+            told = {domain["id"]: domain["path"] for domain in control.domains()}
+        with self._database.session() as session:
+            for domain in session.scalars(sa.select(models.Domain)):
+                seen = next((seen for seen in domain.seen_by if seen.host_id == host.id), None)
+                if domain.id in told and seen is None:
+                    domain.seen_by.append(models.DomainHost(host_id=host.id, path=told[domain.id], added_at=self._clock.now()))
+                    self._events.record(session, "domain-seen", f"Host {host.name} sees storage domain {domain.name}")
+                elif domain.id in told and seen is not None:
+                    seen.path = told[domain.id]
+                elif seen is not None and len(domain.seen_by) > 1:
+                    domain.seen_by.remove(seen)
+                    message = f"Host {host.name} does not see storage domain {domain.name} any more"
+                    self._events.record(session, "domain-lost", message, severity=events.WARNING)
 
     def all(self) -> tuple[views.Domain, ...]:
         """By name."""

@@ -41,7 +41,7 @@ class Enrolment:
         return self.invite(self._hosts.add(new, user).id, user)
 
     def invite(self, host_id: str, user: views.User | None = None) -> views.Invitation:
-        """A new token for the host (id or name); those before it are void. Raises errors.NotFound, errors.Invalid (the appliance's own host)."""
+        """A new token for the host (id or name); those before it are void. Raises errors.NotFound, errors.Invalid (the appliance's own)."""
         token = PREFIX + secrets.token_urlsafe(32)
         expires_at = self._clock.now() + datetime.timedelta(seconds=LIFETIME)
         with self._database.session() as session:
@@ -56,11 +56,11 @@ class Enrolment:
         return views.Invitation(self._hosts.get(host.id), shlex.join(words), token, fingerprint, expires_at)
 
     def enrol(self, token: str, request: str) -> views.Enrolled:
-        """The certificate for a host's request (CSR, PEM). Whoever has the token is the host. Raises errors.BadEnrolment, errors.Invalid."""
+        """The certificate for a host's request (CSR, PEM). Whoever has the token is the host. Raises errors.BadEnrolment, Invalid."""
         now = self._clock.now()
         with self._database.session() as session:
             # Looked up by its digest: how long that takes tells nothing of any token.
-            invitation = session.get(models.Enrolment, digests.of(token))
+            invitation = session.get(models.Enrolment, digests.of(token), with_for_update=True)
             if invitation is None:
                 raise errors.BadEnrolment(reason="its token is not known")
             if invitation.used_at is not None:

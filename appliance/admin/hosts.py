@@ -48,6 +48,7 @@ class Hosts:
         self._clock = clock
         self._authority = authority
         self._silent_since: dict[str, float] = {}
+        self._answered: dict[str, float] = {}
         #: What the connections were made with: a changed address or certificate of ours wants new ones.
         self._registered: dict[str, tuple] = {}
 
@@ -130,7 +131,7 @@ class Hosts:
         return self.get(host.id)
 
     def load(self) -> list[models.Host]:
-        """Every recorded host; those that are new here, have moved or are gone (another process may have seen to that) with their connections."""
+        """Every recorded host. Connections follow: another process may have added, moved or removed one."""
         with self._database.reading() as session:
             hosts = list(session.scalars(sa.select(models.Host)))
         for host in hosts:
@@ -159,7 +160,7 @@ class Hosts:
             yield self._hosts.control(host.id)
         except (client.Unreachable, errors.HostDown):
             # Whoever asks next need not wait for it as long as this one did.
-            self._silent_since.setdefault(host.id, asked)
+            self._silent(host.id, asked)
             raise errors.HostDown(host=host.name) from None
         except client.Refused as refused:
             raise errors.HostRefused(host=host.name, reason=refused.message, details={"code": refused.code}) from refused
@@ -172,10 +173,11 @@ class Hosts:
         try:
             self._hosts.control(host.id).info(timeout=LOOK)
         except (client.Unreachable, client.Refused, errors.HostDown) as error:
-            self._silent_since.setdefault(host.id, asked)
+            self._silent(host.id, asked)
             if host.up and self.gone(host.id):
                 self._set(host, False, str(error), events.WARNING, f"Host {host.name} does not answer")
             return False
+        self._answered[host.id] = self._clock.steady()
         self._silent_since.pop(host.id, None)
         if not host.up:
             self._set(host, True, None, events.INFO, f"Host {host.name} answers")
@@ -189,6 +191,10 @@ class Hosts:
         """The host has been silent for longer than a restart of its daemon takes."""
         since = self._silent_since.get(host_id)
         return since is not None and self._clock.steady() - since >= GRACE
+
+    def _silent(self, host_id: str, since: float) -> None:
+        """It did not answer what it was asked then; it may have answered something else meanwhile."""
+        self._silent_since.setdefault(host_id, max(since, self._answered.get(host_id, since)))
 
     def _set(self, host: models.Host, up: bool, reason: str | None, severity: str, message: str) -> None:
         with self._database.session() as session:
@@ -212,6 +218,7 @@ class Hosts:
         self._hosts.forget(host_id)
         self._registered.pop(host_id, None)
         self._silent_since.pop(host_id, None)
+        self._answered.pop(host_id, None)
 
 
 def find(session: orm.Session, host: str) -> models.Host:

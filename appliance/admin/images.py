@@ -54,7 +54,7 @@ class Images:
         self._readings: dict[str, Reading] = {}
         #: Images that a request of this process deletes: the monitor leaves them to it.
         self._in_hand: set[str] = set()
-        self._tended = 0.0
+        self._tended: dict[str, float] = {}
 
     def page(self, *, domain: str | None = None, limit: int = lists.LIMIT, after: str | None = None) -> views.Page:
         """Images, newest first; those of one domain (id or name) if given. Raises errors.NotFound, errors.Invalid (`after`)."""
@@ -73,7 +73,7 @@ class Images:
         """What it takes to read the image's bytes now; every role may. Raises errors.NotFound, ImageLocked, ImageIllegal, HostDown."""
         with self._database.reading() as session:
             image = find(session, image_id)
-        _readable(image)
+        usable(image)
         reading = self._reading(image)
         return views.OpenImage(
             id=image.id,
@@ -135,23 +135,23 @@ class Images:
                 image = find(session, image_id)
                 raise errors.ImageLocked(name=image.name, reason=image.reason or "its upload is not finished")
 
-    def tend(self) -> None:
-        """For the monitor: ends deletions that were begun, keeps read tickets alive while they are used, revokes the others."""
+    def tend(self, host: models.Host) -> None:
+        """For the monitor, on `host`: ends deletions that were begun, keeps read tickets alive while they are used, revokes the others."""
         with self._database.reading() as session:
             leftovers = list(session.scalars(sa.select(models.Image).where(models.Image.deleting)))
         for image in leftovers:
-            if image.id in self._in_hand:
+            if image.id in self._in_hand or self._places.any(image.domain).id != host.id:
                 continue
             try:
                 self._delete(image, None)
             except (errors.HostDown, errors.HostRefused) as error:
                 log.info("Image %s is still to be deleted: %s", image.id, error)
         now = self._clock.steady()
-        if now - self._tended < self._config.ticket_lifetime / 4:
+        if now - self._tended.get(host.id, 0.0) < self._config.ticket_lifetime / 4:
             return
-        self._tended = now
+        self._tended[host.id] = now
         with self._lock:
-            readings = list(self._readings.items())
+            readings = [(image_id, reading) for image_id, reading in self._readings.items() if reading.host.id == host.id]
         for image_id, reading in readings:
             try:
                 self._tend(image_id, reading, now)
@@ -216,6 +216,10 @@ class Images:
                 raise
             return False
 
+    def shut(self, image_id: str) -> None:
+        """Ends what is being read of the image: it will change. Raises errors.HostDown."""
+        self._revoke(image_id)
+
     def _revoke(self, image_id: str) -> None:
         with self._lock:
             reading = self._readings.pop(image_id, None)
@@ -243,7 +247,8 @@ def find(session: orm.Session, image_id: str) -> models.Image:
     return image
 
 
-def _readable(image: models.Image) -> None:
+def usable(image: models.Image) -> None:
+    """Raises errors.ImageLocked, errors.ImageIllegal."""
     if image.status == "locked":
         raise errors.ImageLocked(name=image.name, reason=image.reason or "its upload is not finished")
     if image.status == "illegal":

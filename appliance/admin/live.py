@@ -1,15 +1,15 @@
 """What moves: the tickets of transfers on their hosts, heartbeats, and what has arrived. In memory, but for what a user would miss."""
 
 import contextlib
+import dataclasses
 import math
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import sqlalchemy as sa
 
 from appliance import errors
-from appliance.admin import admission, domains, hosts, models, ranges
+from appliance.admin import admission, domains, hosts, kinds, models, preparing, ranges
 from appliance.admin.clock import Clock
 from appliance.admin.database import Database
 from appliance.config import Config
@@ -19,15 +19,17 @@ from imaged import client
 #: Progress is written to the database at most this often for each transfer, in seconds.
 KEEP = 2.0
 
-_STRIPES = 64
+#: A connection without a byte is given up after this long even if the transfer may be silent for ever, in seconds.
+UNLIMITED = 3600.0
 
 
-@dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True)
 class Progress:
-    """What the host told last: `durable` ranges, and bytes `transferred` at all."""
+    """What the host told last: `durable` ranges, bytes `transferred` at all, and whether the client's last word was a flush."""
 
     durable: tuple[ranges.Range, ...]
     transferred: int
+    flushed: bool = False
 
 
 class Live:
@@ -42,7 +44,9 @@ class Live:
         self._domains = domains
         self._sessions = sessions
         self._clock = clock
-        self._locks = [threading.RLock() for _ in range(_STRIPES)]
+        self._lock = threading.Lock()
+        #: Who holds or waits for which transfer: the lock, and how many.
+        self._held: dict[str, tuple[threading.RLock, int]] = {}
         self._beats: dict[str, float] = {}
         self._progress: dict[str, Progress] = {}
         self._kept: dict[str, float] = {}
@@ -56,13 +60,20 @@ class Live:
 
         Gives whether it is held: always, unless it was not to wait.
         """
-        lock = self._locks[hash(transfer_id) % _STRIPES]
+        # A lock for each: a host that hangs holds up those who work on its own transfers, and nobody else.
+        with self._lock:
+            lock, count = self._held.get(transfer_id, (threading.RLock(), 0))
+            self._held[transfer_id] = lock, count + 1
         taken = lock.acquire(blocking=wait)
         try:
             yield taken
         finally:
             if taken:
                 lock.release()
+            with self._lock:
+                lock, count = self._held.pop(transfer_id)
+                if count > 1:
+                    self._held[transfer_id] = lock, count - 1
 
     def beat(self, transfer_id: str) -> None:
         """A sign of life from the client."""
@@ -80,7 +91,7 @@ class Live:
         return told or Progress(tuple((start, end) for start, end in transfer.durable), transfer.transferred_bytes)
 
     def connect(self, transfer: models.Transfer) -> None:
-        """Makes the volume if it is not there, puts the transfer's ticket on the host, and learns what has arrived. Repeatable.
+        """Makes what the ticket leads to if it is not there, puts it on the host, and learns what has arrived. Repeatable.
 
         Raises errors.HostDown, errors.NoSpace, errors.HostRefused.
         """
@@ -88,14 +99,7 @@ class Live:
             self.keep(transfer, ticket=models.new_id())
         with self._hosts.asking(transfer.host) as control:
             try:
-                volume = control.create_volume(
-                    transfer.domain_id,
-                    transfer.volume,
-                    size=transfer.size,
-                    allocation=transfer.allocation,
-                    initial_size=transfer.initial_size,
-                )
-                control.put_ticket(self._terms(transfer, volume["url"]))
+                control.put_ticket(self._terms(transfer, preparing.prepare(control, transfer)))
             except client.Refused as refused:
                 if refused.code == "no-space":
                     available = int(refused.details.get("available", 0))
@@ -113,7 +117,13 @@ class Live:
             return
         with self._hosts.asking(transfer.host) as control:
             try:
-                self._learn(transfer, control.ticket(transfer.ticket))
+                told = control.ticket(transfer.ticket)
+                # What exports a disk may have died while the daemon lives.
+                url = preparing.prepare(control, transfer) if transfer.export else told["url"]
+                if url != told["url"]:
+                    control.put_ticket(self._terms(transfer, url))
+                self._learn(transfer, told)
+                self._admit(transfer)
                 if self._clock.steady() - self._renewed.get(transfer.id, 0.0) >= self._config.ticket_lifetime / 4:
                     control.renew_ticket(transfer.ticket, self._config.ticket_lifetime)
                     self._renewed[transfer.id] = self._clock.steady()
@@ -128,20 +138,39 @@ class Live:
 
         False if the host did not do it: the ticket is still recorded, and the monitor will ask again.
         """
-        self._sessions.end_transfer(transfer.id)
+        self.cut(transfer)
         if not transfer.ticket:
             return True
+        if self._hosts.gone(transfer.host.id) and not self._hosts.look(transfer.host):
+            # A look is over sooner than what follows.
+            return False
         try:
             with self._hosts.asking(transfer.host) as control:
-                control.delete_ticket(transfer.ticket)
                 with contextlib.suppress(client.Refused):
-                    volume = control.volume(transfer.domain.id, transfer.volume)
-                    self._progress[transfer.id] = Progress(tuple(ranges.merged(volume["durable"])), self.progress(transfer).transferred)
+                    self._learn(transfer, control.ticket(transfer.ticket))
+                control.delete_ticket(transfer.ticket)
+                preparing.release(control, transfer)
+                if not transfer.export and not kinds.download(transfer):
+                    self._learn_journal(control, transfer)
         except (errors.HostDown, errors.HostRefused):
             return False
         self.keep(transfer, ticket=None)
         self._renewed.pop(transfer.id, None)
         return True
+
+    def cut(self, transfer: models.Transfer) -> None:
+        """Ends the sessions: by way of the appliance not one byte more reaches the host."""
+        self._sessions.end_transfer(transfer.id)
+
+    def weed(self, host: models.Host) -> None:
+        """Revokes the tickets that the host still has of transfers which have left it meanwhile. Raises errors.HostDown, HostRefused."""
+        with self._hosts.asking(host) as control:
+            for told in control.tickets():
+                with self._database.reading() as session:
+                    transfer = session.get(models.Transfer, told["transfer_id"])
+                    left = transfer is not None and (transfer.host_id, transfer.ticket) != (host.id, told["uuid"])
+                if left:
+                    control.delete_ticket(told["uuid"])
 
     def keep(self, transfer: models.Transfer, **columns) -> None:
         """Writes what has arrived to the database, with other `columns` of the transfer."""
@@ -159,25 +188,56 @@ class Live:
         for table in (self._beats, self._progress, self._kept, self._renewed, self.verify):
             table.pop(transfer_id, None)
 
+    def touch(self, transfer: models.Transfer) -> None:
+        """The client is there, and wants its ticket to live on. Raises as `tend`."""
+        self.beat(transfer.id)
+        self._renewed.pop(transfer.id, None)
+        self.tend(transfer)
+
+    def _ops(self, transfer: models.Transfer) -> tuple[str, ...]:
+        if kinds.download(transfer):
+            return ("read",)
+        return ("read", "write") if kinds.of_disk(transfer) else ("write",)
+
     def _terms(self, transfer: models.Transfer, url: str) -> dict:
         """The host's ticket."""
-        return {
+        patience = self._config.inactivity_timeout if transfer.inactivity_timeout is None else transfer.inactivity_timeout or UNLIMITED
+        terms = {
             "uuid": transfer.ticket,
             "transfer_id": transfer.id,
             "url": url,
             "size": transfer.size,
-            "ops": ["write"],
+            "ops": list(self._ops(transfer)),
             "sparse": transfer.allocation == "sparse",
+            "dirty": False,
             "timeout": math.ceil(self._config.ticket_lifetime),
-            "inactivity_timeout": math.ceil(self._config.inactivity_timeout),
-            "journal": True,
+            "inactivity_timeout": math.ceil(patience),
+            "journal": not (transfer.export or kinds.download(transfer)),
         }
+        return terms | ({"filename": transfer.filename} if transfer.filename else {})
+
+    def _admit(self, transfer: models.Transfer) -> None:
+        """An oVirt client needs no session: the ticket's id in the URL opens the way through here, too."""
+        if kinds.of_disk(transfer) and transfer.ticket:
+            self._sessions.admit(
+                transfer=transfer.id, host=transfer.host.id, ticket=transfer.ticket, ops=self._ops(transfer), size=transfer.size
+            )
+
+    def _learn_journal(self, control: client.Control, transfer: models.Transfer) -> None:
+        """What is durable of the file when nobody writes any more."""
+        with contextlib.suppress(client.Refused):
+            durable = tuple(ranges.merged(control.volume(transfer.domain_id, transfer.volume)["durable"]))
+            self._progress[transfer.id] = dataclasses.replace(self.progress(transfer), durable=durable)
 
     def _learn(self, transfer: models.Transfer, told: dict) -> None:
-        progress = Progress(tuple(ranges.merged(told["durable"])), int(told["transferred"]))
-        if told["active"] or progress.transferred > self.progress(transfer).transferred:
+        before = self.progress(transfer)
+        durable = ranges.merged([*told["durable"], *(before.durable if transfer.export else ())])
+        progress = Progress(tuple(durable), int(told["transferred"]), bool(told.get("flushed")))
+        if told["active"] or progress.transferred > before.transferred:
             # Bytes that go straight to the host, past our sessions, are a sign of life too.
             self.beat(transfer.id)
+        elif kinds.of_disk(transfer):
+            self._beats[transfer.id] = max(self._beats.get(transfer.id, 0.0), self._clock.steady() - told["idle_time"])
         self._progress[transfer.id] = progress
         known = [[start, end] for start, end in progress.durable], progress.transferred
         due = self._clock.steady() - self._kept.get(transfer.id, -KEEP) >= KEEP

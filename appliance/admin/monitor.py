@@ -1,14 +1,14 @@
 """The watch: whether hosts answer, tickets live and clients are there; and the end of what nobody ends."""
 
-import collections
 import datetime
 import logging
 import threading
+from collections.abc import Callable
 
 import sqlalchemy as sa
 
 from appliance import errors
-from appliance.admin import events, finalizing, hosts, images, live, logins, models, moves, phases, tokens
+from appliance.admin import domains, enrolment, events, finalizing, hosts, images, live, logins, models, moves, phases, resuming, tokens
 from appliance.admin.clock import Clock
 from appliance.admin.database import Database
 from appliance.admin.phases import Event, Phase
@@ -21,12 +21,19 @@ log = logging.getLogger(__name__)
 HURRY = 0.2
 #: Expired logins, tokens and old events are removed this often, in seconds.
 SWEEP = 600.0
+#: Hosts are asked which storage domains they see this often, in seconds, and whenever they are back.
+LEARN = 30.0
+#: Seconds between two tries to have one paused transfer go on.
+AGAIN = 10.0
+#: Seconds that a thread which waits for a host is waited for at the end.
+LEAVE = 2.0
 
 
 class Monitor:
-    """One thread that looks at everything each `monitor_interval`. `tick` is one look.
+    """A thread for each host looks at it, and at everything on it, each `monitor_interval`: one that hangs delays its own alone.
 
-    The first look after a start finds every transfer again: what was begun and not ended is in the database and on the hosts.
+    `tick` is one look at everything. The first one after a start finds every transfer again: what was begun and not ended is in the
+    database and on the hosts.
     """
 
     def __init__(
@@ -34,9 +41,12 @@ class Monitor:
         config: Config,
         database: Database,
         hosts: hosts.Hosts,
+        enrolment: enrolment.Enrolment,
+        domains: domains.Domains,
         live: live.Live,
         moves: moves.Moves,
         finalizing: finalizing.Finalizing,
+        resuming: resuming.Resuming,
         images: images.Images,
         logins: logins.Logins,
         tokens: tokens.Tokens,
@@ -46,93 +56,146 @@ class Monitor:
         self._config = config
         self._database = database
         self._hosts = hosts
+        self._enrolment = enrolment
+        self._domains = domains
         self._live = live
         self._moves = moves
         self._finalizing = finalizing
+        self._resuming = resuming
         self._images = images
         self._logins = logins
         self._tokens = tokens
         self._events = events
         self._clock = clock
         self._swept: float | None = None
-        self._stops: collections.deque[tuple[str, str, str]] = collections.deque()
-        self._wakes = threading.Event()
+        #: Hosts that answered when they were looked at last, and when they were asked which domains they see.
+        self._known: set[str] = set()
+        self._learned: dict[str, float] = {}
+        self._tried: dict[str, float] = {}
+        self._full: set[str] = set()
+        self._changed = threading.Condition()
+        self._wakes = 0
         self._stopping = False
-        self._thread: threading.Thread | None = None
+        self._threads: dict[str, threading.Thread] = {}
 
     def start(self) -> None:
-        """Begins to watch, in a thread of its own."""
+        """Begins to watch, in threads of its own."""
         self._stopping = False
-        self._thread = threading.Thread(target=self._run, name="monitor", daemon=True)
-        self._thread.start()
+        self._begin("", self._run)
 
     def stop(self) -> None:
-        """Ends the watch; returns when its thread has ended."""
+        """Ends the watch; returns when its threads have ended, or are known to wait for a host that hangs."""
         self._stopping = True
         self.wake()
-        if self._thread is not None:
-            self._thread.join()
-            self._thread = None
+        # The first one begins the others.
+        for name in ("", *[name for name in self._threads if name]):
+            if name in self._threads:
+                self._threads[name].join(None if not name else LEAVE)
+        self._threads.clear()
 
     def wake(self) -> None:
         """There is something to do: looks now."""
-        self._wakes.set()
+        with self._changed:
+            self._wakes += 1
+            self._changed.notify_all()
 
     def stopped(self, transfer_id: str, code: str, sentence: str) -> None:
         """The data path met what it cannot mend (`no-space`, `host-down`, `ticket-gone`). Does not block: the look follows."""
-        self._stops.append((transfer_id, code, sentence))
+        # The sentence is the host's own, and may name a ticket: it is not for the log.
+        log.info("Transfer %s was stopped: %s", transfer_id, code)
+        if code == "no-space":
+            # The other stops show in the look itself.
+            self._full.add(transfer_id)
         self.wake()
 
     def tick(self) -> bool:
         """One look at everything. True if there is something that will be done soon: look again soon."""
-        self._hosts.load()
-        with self._database.reading() as session:
-            known = list(session.scalars(sa.select(models.Host)))
-            finished = models.Transfer.phase.in_([str(phase) for phase in phases.FINISHED])
-            ids = list(session.scalars(sa.select(models.Transfer.id).where(~finished).order_by(models.Transfer.created_at)))
-        up = {host.id for host in known if self._hosts.look(host)}
-        full = self._full()
         soon = False
-        for transfer_id in ids:
-            soon |= self._guarded(transfer_id, up, full)
-        self._images.tend()
+        for host in self._hosts.load():
+            soon |= self._watch(host)
         self._sweep()
         return soon
 
+    def _begin(self, name: str, run: Callable[..., None], *arguments: object) -> None:
+        if name not in self._threads or not self._threads[name].is_alive():
+            self._threads[name] = threading.Thread(target=run, args=arguments, name=f"monitor {name}".strip(), daemon=True)
+            self._threads[name].start()
+
     def _run(self) -> None:
-        soon = False
+        """The thread that begins the others, one for each host, as hosts come and go."""
         while not self._stopping:
+            seen = self._wakes
             try:
-                soon = self.tick()
+                for host in self._hosts.load():
+                    self._begin(host.id, self._run_host, host.id)
+                self._sweep()
             except Exception:
                 # The watch outlives every fault: the next look may see it mended.
                 log.exception("The monitor could not finish its look")
-            self._wakes.wait(min(HURRY, self._config.monitor_interval) if soon else self._config.monitor_interval)
-            self._wakes.clear()
+            self._rest(seen, self._config.monitor_interval)
 
-    def _full(self) -> set[str]:
-        """The transfers whose data path met a full domain since the last look. Its other stops show in the look itself."""
-        full = set()
-        while self._stops:
-            # The sentence is the host's own, and may name a ticket: it is not for the log.
-            transfer_id, code, _ = self._stops.popleft()
-            log.info("Transfer %s was stopped: %s", transfer_id, code)
-            if code == "no-space":
-                full.add(transfer_id)
-        return full
+    def _run_host(self, host_id: str) -> None:
+        while not self._stopping:
+            seen, soon = self._wakes, False
+            try:
+                with self._database.reading() as session:
+                    host = session.get(models.Host, host_id)
+                if host is None:
+                    return
+                soon = self._watch(host)
+            except Exception:
+                log.exception("The monitor could not finish its look at host %s", host_id)
+            self._rest(seen, min(HURRY, self._config.monitor_interval) if soon else self._config.monitor_interval)
 
-    def _guarded(self, transfer_id: str, up: set[str], full: set[str]) -> bool:
+    def _rest(self, seen: int, seconds: float) -> None:
+        """Until it is time for the next look, or somebody has waked us since `seen`."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._stopping or self._wakes != seen, seconds)
+
+    def _watch(self, host: models.Host) -> bool:
+        """One look at a host, and at everything on it."""
+        up = self._hosts.look(host)
+        if up:
+            self._acquaint(host)
+        else:
+            self._known.discard(host.id)
+        with self._database.reading() as session:
+            finished = models.Transfer.phase.in_([str(phase) for phase in phases.FINISHED])
+            mine = sa.select(models.Transfer.id).where(~finished, models.Transfer.host_id == host.id)
+            ids = list(session.scalars(mine.order_by(models.Transfer.created_at)))
+        soon = False
+        for transfer_id in ids:
+            # One that has stopped answering meanwhile would be waited for with each of its transfers.
+            soon |= self._guarded(transfer_id, up and not self._hosts.silent(host.id))
+        if up:
+            self._images.tend(host)
+        return soon
+
+    def _acquaint(self, host: models.Host) -> None:
+        """What there is to see to on a host that answers: its certificate, what it still has of before, the domains that it sees."""
+        try:
+            self._enrolment.renew(host)
+            if host.id not in self._known:
+                self._live.weed(host)
+            if host.id not in self._known or self._clock.steady() - self._learned.get(host.id, 0.0) >= LEARN:
+                self._domains.learn(host)
+                self._learned[host.id] = self._clock.steady()
+            self._known.add(host.id)
+        except errors.ApplianceError as error:
+            log.warning("Host %s: %s", host.name, error)
+
+    def _guarded(self, transfer_id: str, up: bool) -> bool:
         """Looks at one transfer; whatever is wrong with it does not keep the others from being looked at."""
         try:
             # Somebody who works on it now knows better than we do: the next look comes.
             with self._live.holding(transfer_id, wait=False) as free:
                 if not free:
-                    if transfer_id in full:
-                        self._stops.append((transfer_id, "no-space", "seen while somebody worked on it"))
-                    return transfer_id in full
+                    return transfer_id in self._full
                 with self._database.reading() as session:
                     transfer = session.get(models.Transfer, transfer_id)
-                return transfer is not None and self._look(transfer, transfer.host_id in up, transfer_id in full)
+                full = transfer_id in self._full
+                self._full.discard(transfer_id)
+                return transfer is not None and self._look(transfer, up, full)
         except errors.ApplianceError as error:
             log.warning("Transfer %s: %s", transfer_id, error)
         except Exception:
@@ -142,15 +205,19 @@ class Monitor:
     def _look(self, transfer: models.Transfer, up: bool, full: bool) -> bool:
         if transfer.phase in phases.LIVE:
             self._look_live(transfer, up, full)
-            return False
         if transfer.phase in phases.PAUSED:
             if transfer.ticket and up:
                 self._live.revoke(transfer)
             if self._expired(transfer):
                 paused = units.duration(self._config.paused_lifetime)
                 self._move(transfer, Event.FAIL, ("expired", f"It was paused for {paused}, and nobody resumed it."))
-        if transfer.phase in phases.ENDING and (up or self._expired(transfer)):
-            self._finalizing.advance(transfer)
+            elif transfer.phase == Phase.PAUSED_SYSTEM and transfer.reason_code in resuming.PASSING:
+                self._go_on(transfer)
+        if transfer.phase in phases.ENDING:
+            if not up and self._hosts.gone(transfer.host.id) and self._handed_over(transfer):
+                return False
+            if up or self._expired(transfer):
+                self._finalizing.advance(transfer)
         return up and transfer.phase == Phase.FINALIZING_SUCCESS
 
     def _look_live(self, transfer: models.Transfer, up: bool, full: bool) -> None:
@@ -164,6 +231,8 @@ class Monitor:
                 "heartbeat",
                 f"No heartbeat for {timeout:.3g} seconds: the page or program that was sending has ended or lost its connection.",
             )
+        elif host.maintenance:
+            self._lose(transfer, "maintenance", f"Host {host.name} is in maintenance.")
         elif up:
             try:
                 if transfer.phase == Phase.TRANSFERRING:
@@ -177,7 +246,34 @@ class Monitor:
             except (errors.NoSpace, errors.HostRefused) as error:
                 self._lose(transfer, error.code, error.sentence)
         elif self._hosts.gone(host.id):
-            self._lose(transfer, "host-down", f"Host {host.name} does not answer.")
+            self._move(transfer, Event.LOST, ("host-down", f"Host {host.name} does not answer."))
+            self._live.cut(transfer)
+
+    def _go_on(self, transfer: models.Transfer) -> None:
+        """Resumes what nobody has paused, when its host is back or another one can do it. The file was proven to be the same before."""
+        now = self._clock.steady()
+        if now - self._tried.get(transfer.id, -AGAIN) < AGAIN:
+            return
+        try:
+            self._resuming.place(transfer)
+        except (errors.HostDown, errors.NoHost):
+            return
+        self._tried[transfer.id] = now
+        self._resuming.resume(transfer)
+        self._tried.pop(transfer.id, None)
+
+    def _handed_over(self, transfer: models.Transfer) -> bool:
+        """Has another host end what this one cannot, if there is one. Not before its ticket is gone: until then it may still write."""
+        if transfer.ticket:
+            return False
+        try:
+            host = self._resuming.place(transfer)
+        except (errors.HostDown, errors.NoHost):
+            return False
+        with self._database.session() as session:
+            session.execute(sa.update(models.Transfer).where(models.Transfer.id == transfer.id).values(host_id=host.id, job=None))
+        self.wake()
+        return True
 
     def _lose(self, transfer: models.Transfer, code: str, sentence: str) -> None:
         self._move(transfer, Event.LOST, (code, sentence))
@@ -208,4 +304,5 @@ class Monitor:
             session.execute(sa.delete(models.Transfer).where(models.Transfer.id.in_(old)), execution_options={"synchronize_session": False})
         self._logins.forget()
         self._tokens.forget()
+        self._enrolment.forget()
         self._events.forget(self._clock.now() - datetime.timedelta(seconds=self._config.finished_lifetime))

@@ -20,7 +20,7 @@ class Placement:
         if not active:
             raise self._none(domain)
         busy = self._busy()
-        return min(active, key=lambda host: busy.get(host.id, 0))
+        return min(active, key=lambda host: (self._hosts.silent(host.id), busy.get(host.id, 0)))
 
     def any(self, domain: models.Domain) -> models.Host:
         """A host to ask about images of the domain: an active one if there is, else whichever might still answer. Raises errors.NoHost."""

@@ -5,7 +5,6 @@ from collections.abc import Callable
 
 import sqlalchemy as sa
 from sqlalchemy import orm
-from sqlalchemy.exc import IntegrityError
 
 from appliance import errors
 from appliance.admin import (
@@ -22,7 +21,9 @@ from appliance.admin import (
     phases,
     placement,
     ranges,
+    resuming,
     rights,
+    uploads,
     views,
 )
 from appliance.admin.clock import Clock
@@ -30,7 +31,7 @@ from appliance.admin.database import Database
 from appliance.admin.phases import Event, Phase
 from appliance.config import Config
 from appliance.transfer import tickets
-from imaged import client, units
+from imaged import client
 
 #: What `page` may be asked for. A transfer is unfinished from its first moment on: its browser may be gone already.
 STATES: dict[str, tuple[Phase, ...]] = {
@@ -59,6 +60,8 @@ class Transfers:
         live: live.Live,
         moves: moves.Moves,
         finalizing: finalizing.Finalizing,
+        resuming: resuming.Resuming,
+        uploads: uploads.Uploads,
         signer: tickets.Signer,
         events: events.Events,
         clock: Clock,
@@ -72,6 +75,8 @@ class Transfers:
         self._live = live
         self._moves = moves
         self._finalizing = finalizing
+        self._resuming = resuming
+        self._uploads = uploads
         self._signer = signer
         self._events = events
         self._clock = clock
@@ -79,37 +84,11 @@ class Transfers:
 
     def check(self, user: views.User, request: views.NewTransfer) -> views.Checked:
         """Would `create` work now? Raises the error that it would raise."""
-        _, _, available = self._admit(user, request)
-        return views.Checked(ok=True, available=available)
+        return self._uploads.check(user, request)
 
     def create(self, user: views.User, request: views.NewTransfer) -> views.Transfer:
-        """Starts an upload: the image is recorded and its volume made, and data may come when this returns.
-
-        Raises errors.Forbidden, BadName, Invalid, NotFound (domain), WrongDomain, NameTaken, NoSpace, HostDown, HostRefused.
-        Then nothing is left of it.
-        """
-        request, domain, _ = self._admit(user, request)
-        transfer, image = self._new(user, request, domain)
-        with self._live.holding(transfer.id):
-            try:
-                with self._database.session() as session:
-                    session.add(image)
-                    session.flush()
-                    session.add(transfer)
-                    session.flush()
-                    message = f"An upload of {request.name} ({units.size(request.size)}) to {domain.name} was started"
-                    self._events.record(session, "transfer-created", message, user=user, transfer=transfer, image=image)
-            except IntegrityError:
-                raise errors.NameTaken(domain=domain.name, name=request.name) from None
-            transfer = self._load(transfer.id)
-            try:
-                self._live.connect(transfer)
-            except errors.ApplianceError as error:
-                self._undo(transfer, error)
-                raise
-            self._move(transfer, Event.READY)
-            self._live.beat(transfer.id)
-        return self.get(user, transfer.id)
+        """Starts an upload of a new image. Raises as Uploads.create."""
+        return self.get(user, self._uploads.create(user, request))
 
     def get(self, user: views.User, transfer_id: str) -> views.Transfer:
         """As it is now: of a running upload the host is asked what has arrived. Every role may look. Raises errors.NotFound."""
@@ -188,18 +167,7 @@ class Transfers:
                 self._prove(transfer, proof)
             elif transfer.client == "browser":
                 raise errors.Unproven(reason="the file must be shown again")
-            if not self._live.revoke(transfer):
-                raise errors.HostDown(host=transfer.host.name)
-            self._move(transfer, Event.RESUME, user=user, ticket=models.new_id(), asked=None)
-            try:
-                self._live.connect(transfer)
-            except errors.ApplianceError as error:
-                self._move(transfer, Event.LOST, reason=(error.code, error.sentence))
-                self._live.revoke(transfer)
-                raise
-            self._move(transfer, Event.READY)
-            self._live.keep(transfer)
-            self._live.beat(transfer_id)
+            self._resuming.resume(transfer, user)
         return self.get(user, transfer_id)
 
     def cancel(self, user: views.User, transfer_id: str) -> views.Transfer:
@@ -241,68 +209,6 @@ class Transfers:
         if gaps:
             raise errors.Incomplete(missing=ranges.total(gaps), details={"missing": [list(gap) for gap in gaps[:LISTED]]})
 
-    def _admit(self, user: views.User, request: views.NewTransfer) -> tuple[views.NewTransfer, models.Domain, int]:
-        rights.upload(user)
-        request = admission.checked(request, self._config.max_image_size)
-        with self._database.reading() as session:
-            domain = domains.find(session, request.domain)
-            admission.suits(domain, request.format)
-            admission.name_free(session, domain, request.name)
-        numbers = self._domains.ask(domain)
-        admission.fits(domain, numbers["available"], request)
-        return request, domain, numbers["available"]
-
-    def _new(self, user: views.User, request: views.NewTransfer, domain: models.Domain) -> tuple[models.Transfer, models.Image]:
-        now = self._clock.now()
-        image_id, transfer_id = models.new_id(), models.new_id()
-        same = {
-            "name": request.name,
-            "size": request.size,
-            "format": request.format,
-            "content_type": "iso" if request.format == "iso" else "data",
-            "domain_id": domain.id,
-            "owner_id": user.id,
-            # The file on the host is named after the id: a person's name for it is never a path.
-            "volume": image_id + admission.FORMATS[request.format],
-            "created_at": now,
-        }
-        image = models.Image(id=image_id, status="locked", claim=request.name, transfer_id=transfer_id, **same)
-        shown = request.fingerprint or views.Fingerprint()
-        transfer = models.Transfer(
-            id=transfer_id,
-            image_id=image_id,
-            direction="upload",
-            phase=str(Phase.INITIALIZING),
-            host_id=self._places.choose(domain).id,
-            allocation=request.allocation,
-            initial_size=request.initial_size,
-            client=request.client,
-            ticket=models.new_id(),
-            expected_sha256=request.sha256,
-            modified=shown.modified,
-            fingerprint=[[piece.start, piece.end, piece.sha256] for piece in shown.pieces],
-            updated_at=now,
-            **same,
-        )
-        return transfer, image
-
-    def _undo(self, transfer: models.Transfer, error: errors.ApplianceError) -> None:
-        """Nothing is left of an upload that could not be started. If the host cannot be asked now, the monitor sees to it."""
-        try:
-            with self._hosts.asking(transfer.host) as control:
-                if transfer.ticket:
-                    control.delete_ticket(transfer.ticket)
-                control.delete_volume(transfer.domain_id, transfer.volume)
-        except (errors.HostDown, errors.HostRefused):
-            self._move(transfer, Event.FAIL, reason=(error.code, error.sentence))
-            return
-        with self._database.session() as session:
-            message = f"The upload of {transfer.name} could not be started: {error.sentence}"
-            self._events.record(session, "transfer-refused", message, severity=events.WARNING, transfer=transfer)
-            session.execute(sa.delete(models.Transfer).where(models.Transfer.id == transfer.id))
-            session.execute(sa.delete(models.Image).where(models.Image.id == transfer.image_id))
-        self._live.forget(transfer.id)
-
     def _prove(self, transfer: models.Transfer, proof: views.Proof) -> None:
         """Raises errors.DifferentFile unless everything that the proof shows is what was recorded, and what the host holds."""
         identity.same_size(transfer.size, proof.size)
@@ -312,14 +218,14 @@ class Transfers:
         identity.same_bytes(recorded, shown)
         held = identity.within(transfer.asked or (), self._durable(transfer))
         digests: list[str] = []
-        with self._hosts.asking(transfer.host) as control:
+        with self._hosts.asking(self._resuming.place(transfer)) as control:
             for first in range(0, len(held), DIGESTS):
                 digests += control.digests(transfer.domain_id, transfer.volume, held[first : first + DIGESTS])
         identity.same_bytes(dict(zip(held, digests, strict=True)), shown)
 
     def _durable(self, transfer: models.Transfer) -> list[ranges.Range]:
         """What the host holds for good at this moment; nothing if it has no such volume. Raises errors.HostDown."""
-        with self._hosts.asking(transfer.host) as control:
+        with self._hosts.asking(self._resuming.place(transfer)) as control:
             try:
                 return ranges.merged(control.volume(transfer.domain_id, transfer.volume)["durable"])
             except client.Refused as refused:

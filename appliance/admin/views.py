@@ -217,18 +217,6 @@ class Event:
 
 
 @dataclass(frozen=True)
-class Job:
-    """What was begun under one correlation id. `status` is started, finished, failed or aborted; `end` is None while it is started."""
-
-    id: str
-    description: str
-    status: str
-    start: datetime.datetime
-    end: datetime.datetime | None
-    correlation_id: str
-
-
-@dataclass(frozen=True)
 class Page:
     """Part of a list. `next` asks for what follows (`after=`), None at the end."""
 
@@ -309,7 +297,9 @@ class Fingerprint:
 
 @dataclass(frozen=True)
 class NewTransfer:
-    """An upload that somebody asks for. `domain` is an id or a name; `allocation` sparse or preallocated; `client` browser or api.
+    """An upload that somebody asks for. `domain` is an id or a name, and so is `host`, where it is not to be chosen for them.
+
+    `allocation` is sparse or preallocated; `client` browser or api.
 
     `initial_size`: how many bytes of a sparse image will be data, where the rest stays a hole: only these need room.
     """
@@ -323,6 +313,7 @@ class NewTransfer:
     sha256: str | None = None
     fingerprint: Fingerprint | None = None
     client: str = "api"
+    host: str | None = None
 
 
 @dataclass(frozen=True)

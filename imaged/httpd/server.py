@@ -131,6 +131,10 @@ class Server(cheroot.wsgi.Server):
         thread.start()
         return thread
 
+    def renew(self, tls: ssl.SSLContext) -> None:
+        """Connections from now on are under this context; those that are there go on as they are."""
+        self.ssl_adapter = _adapter(tls)
+
     def stop(self) -> None:
         """Answers what is running for at most `shutdown_timeout`, then breaks it off. The socket's file goes."""
         path = self.bind_addr if isinstance(self.bind_addr, str) else None

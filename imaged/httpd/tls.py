@@ -9,9 +9,10 @@ import cheroot.makefile
 import cheroot.ssl
 
 
-def server_context(certificate: str, key: str, client_ca: str | None = None) -> ssl.SSLContext:
+def server_context(certificate: str, key: str, client_ca: str | None = None, client_name: str | None = None) -> ssl.SSLContext:
     """A server's context: TLS 1.2 at least. With `client_ca` (a PEM file) a client must show a certificate that this authority signed.
 
+    With `client_name` that certificate must have it as its common name: an authority may have signed others' too.
     Raises OSError (ssl.SSLError is one) where a file cannot be read or the key is not the certificate's.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -24,15 +25,33 @@ def server_context(certificate: str, key: str, client_ca: str | None = None) -> 
     if client_ca:
         context.load_verify_locations(client_ca)
         context.verify_mode = ssl.CERT_REQUIRED
+    if client_name:
+        context.sslsocket_class = _socket_for(client_name)
     return context
 
 
-def client_context(ca: str | None = None, certificate: str | None = None, key: str | None = None) -> ssl.SSLContext:
-    """A client's context: chain and host name are checked against `ca` (a PEM file; None: the system's).
+def _socket_for(client_name: str) -> type[ssl.SSLSocket]:
+    class Socket(ssl.SSLSocket):
+        """Whose handshake fails where the client is somebody else."""
+
+        def do_handshake(self, block: bool = False) -> None:
+            super().do_handshake(block)
+            certificate: dict[str, Any] = self.getpeercert() or {}
+            subject = certificate.get("subject", ())
+            if [value for part in subject for name, value in part if name == "commonName"] != [client_name]:
+                raise ssl.SSLCertVerificationError("the client's certificate is another's")
+
+    return Socket
+
+
+def client_context(
+    ca: str | None = None, certificate: str | None = None, key: str | None = None, *, cadata: str | None = None
+) -> ssl.SSLContext:
+    """A client's context: chain and host name are checked against `ca` (a PEM file) or `cadata` (PEM); without both the system's.
 
     `certificate` is shown to a server that asks for one. Raises OSError where a file cannot be read.
     """
-    context = ssl.create_default_context(cafile=ca)
+    context = ssl.create_default_context(cafile=ca, cadata=cadata)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     if certificate:
         context.load_cert_chain(certificate, key)

@@ -120,7 +120,7 @@ def test_a_restart_of_the_daemon_pauses_nothing(house):
     assert "host-down" not in house.codes()
 
 
-def test_a_host_that_stays_away_pauses_its_uploads_until_it_is_back(house):
+def test_a_host_that_stays_away_pauses_its_uploads_and_they_go_on_when_it_is_back(house):
     transfer = house.create()
     house.daemon.stop()
     look(house)
@@ -133,9 +133,22 @@ def test_a_host_that_stays_away_pauses_its_uploads_until_it_is_back(house):
         house.transfers.resume(house.ann, transfer.id)
     house.daemon.start()
     look(house)
-    assert house.host.status == "up"
-    assert house.transfers.resume(house.ann, transfer.id).phase == "transferring"
+    assert (house.host.status, house.phase(transfer)) == ("up", "transferring")
+    assert house.send(transfer, disk()) == 200
     assert [code for code in house.codes() if code.startswith("host-")] == ["host-added", "host-down", "host-up"]
+
+
+def test_what_a_person_paused_stays_paused_when_its_host_is_back(house):
+    transfer = house.create()
+    house.daemon.stop()
+    look(house)
+    look(house, hosts.GRACE)
+    house.transfers.pause(house.ann, transfer.id)
+
+    house.daemon.start()
+    look(house)
+
+    assert (house.host.status, house.phase(transfer)) == ("up", "paused_user")
 
 
 def test_a_full_domain_pauses_the_upload(house):
