@@ -1,11 +1,17 @@
-"""The command `imaged-ctl`."""
+"""The command `imaged-ctl`; and that the documentation has all of its options, and those of the copying commands."""
 
 import json
+import re
+from pathlib import Path
 
+import click
 import pytest
 from click.testing import CliRunner
 
+from imaged import cli, console
 from imaged.ctl import main
+
+TEXT = (Path(__file__).parents[2] / "docs" / "imaged.md").read_text("utf-8")
 
 
 @pytest.fixture
@@ -92,7 +98,7 @@ def test_all_tickets_are_removed(ctl, daemon, image):
 
 @pytest.mark.parametrize("words", [["remove"], ["remove", "x", "--all"], ["renew", "x", "--timeout", "-1"], ["show"], ["eat"]])
 def test_words_that_make_no_sense_are_refused(ctl, words):
-    ctl(*words, status=2)
+    assert "Error" in ctl(*words, status=2)
 
 
 @pytest.mark.parametrize("words", [["show", "none"], ["renew", "none"], ["show", "../domains"]])
@@ -109,3 +115,50 @@ def test_a_daemon_that_is_not_there_is_a_sentence(tmp_path):
 
 def test_metrics_are_printed_as_they_come(ctl):
     assert "\nimaged_tickets " in ctl("metrics")
+
+
+# The documentation
+
+
+def section(title):
+    return TEXT.partition(f"\n## {title}\n")[2].partition("\n## ")[0]
+
+
+def table(title, column):
+    """The rows of a section's table by their first column, whose head is `column`: each row's cells."""
+    rows = section(title).partition(f"| {column} |")[2].partition("\n\n")[0].splitlines()[2:]
+    cells = [row.strip("| ").split(" | ") for row in rows]
+    return {re.match("`?([^` ]*)", row[0])[1]: row for row in cells}
+
+
+def options(command):
+    return {option.opts[0] for option in command.params if isinstance(option, click.Option)}
+
+
+@pytest.mark.parametrize("name", [None, *main.commands])
+def test_the_documentation_has_every_option_of_a_ticket_command(name):
+    rows = table("Tickets by hand", "option")
+    described = {option for option, cells in rows.items() if (f"`{name}`" in cells[1] if name else cells[1].startswith("all"))}
+
+    assert described == options(main.commands[name] if name else main)
+    assert name is None or f"| `imaged-ctl {name}" in section("Tickets by hand")
+
+
+def test_the_documentation_has_the_defaults_of_a_ticket():
+    rows = table("Tickets by hand", "option")
+
+    assert rows["--socket"][2] == "`/run/imaged/control.sock`" == f"`{main.params[0].default}`"
+    assert rows["--timeout"][2] == str(main.commands["renew"].params[1].default)
+
+
+@pytest.mark.parametrize("name", ["upload", "download"])
+def test_the_documentation_has_every_option_of_a_copy(name):
+    rows = table("Copies by hand", "option")
+
+    assert set(rows) == options(cli.main.commands[name])
+    assert rows["--workers"][1] == str(next(o.default for o in cli.main.commands[name].params if o.name == "workers"))
+    assert f"| `imaged {name} " in section("Copies by hand")
+
+
+def test_the_documentation_has_the_exit_status_of_a_copy_that_can_go_on():
+    assert "`--resume` goes on" in table("Copies by hand", "exit status")[str(console.BROKEN_OFF)][1]
