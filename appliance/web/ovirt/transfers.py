@@ -97,18 +97,18 @@ def _wanted(call: Call) -> views.NewImageTransfer:
         raise errors.Invalid(field="image_transfer", reason="here are neither snapshots nor backups: name a disk")
     host = given.child("host")
     image = _image(given)
-    # Without a word on it, the disk's own: what travels is the file.
-    format = given.choice("format", tuple(FORMATS)) or disks.format_of(call.admin.images.get(image).format)
+    format = given.choice("format", tuple(FORMATS))
     return views.NewImageTransfer(
         image=image,
         direction=given.choice("direction", ("upload", "download")) or "upload",
-        format=FORMATS[format],
         shallow=given.boolean("shallow") or False,
         inactivity_timeout=given.number("inactivity_timeout", 0, MAX_INACTIVITY),
         timeout_policy=given.choice("timeout_policy", ("legacy", "pause", "cancel")) or "legacy",
         host=None if host is None else host.id,
         filename=given.text("filename"),
         correlation_id=call.correlation_id,
+        # Without a word on it, the disk's own: what travels is the file.
+        format=FORMATS[format or disks.format_of(call.admin.images.get(image).format)],
     )
 
 
