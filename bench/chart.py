@@ -5,7 +5,7 @@ import math
 from collections.abc import Sequence
 from xml.sax.saxutils import escape
 
-WIDTH, LABELS, RIGHT = 860, 350, 60
+WIDTH, LABELS, RIGHT = 960, 330, 170
 TOP, LINE, BAR = 56, 30, 14
 #: Ratios at the two ends of the scale, and those that are written below it.
 LEAST, MOST = 0.125, 16.0
@@ -27,9 +27,10 @@ text { font: 13px system-ui, sans-serif; fill: #1f2328 }
 
 @dataclasses.dataclass(frozen=True)
 class Bar:
-    """One row: `ratio` to the other's speed; `floor` and `goal` are None where nothing was promised."""
+    """One row: `ratio` to the speed of `against`; `floor` and `goal` are None where nothing was promised."""
 
     label: str
+    against: str
     ratio: float
     floor: float | None
     goal: float | None
@@ -79,7 +80,7 @@ def _bar(bar: Bar, y: int) -> list[str]:
         if value is not None:
             x = place(value)
             parts.append(f'<line class="{kind}" x1="{x:.1f}" y1="{y - 4}" x2="{x:.1f}" y2="{y + BAR + 4}"/>')
-    parts.append(f'<text x="{WIDTH - 8}" y="{middle}" text-anchor="end">{bar.ratio:.2f}</text>')
+    parts.append(f'<text x="{WIDTH - RIGHT + 24}" y="{middle}">{bar.ratio:.2f} × {escape(bar.against)}</text>')
     return parts
 
 

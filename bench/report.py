@@ -139,4 +139,4 @@ def notes(text: str) -> str:
 
 def picture(results: Sequence[measure.Result]) -> str:
     """The chart of all ratios, as SVG."""
-    return chart.draw([chart.Bar(one.row.path, one.ratio, one.row.floor, one.row.goal) for one in results])
+    return chart.draw([chart.Bar(one.row.path, one.row.theirs, one.ratio, one.row.floor, one.row.goal) for one in results])
