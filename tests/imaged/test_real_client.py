@@ -4,6 +4,7 @@ It is a program of its own that these tests only run; it decodes local images by
 """
 
 import contextlib
+import io
 import json
 import os
 import shutil
@@ -93,7 +94,7 @@ def url(house, ticket, scheme):
 @pytest.mark.parametrize("workers", [1, 4])
 @pytest.mark.parametrize("form", ["raw", "qcow2"])
 @pytest.mark.parametrize("kind", ["sparse", "full"])
-@pytest.mark.parametrize("scheme", ["http", "https"])
+@pytest.mark.parametrize("scheme", ["http", "https", "telling"])
 def test_an_upload_and_a_download_bring_the_disk_and_back(house, local, tmp_path, scheme, kind, form, workers):
     image = house.image(SIZE)
     ticket = house.ticket(image, size=SIZE, ops=["read", "write"], sparse=True)
@@ -161,7 +162,107 @@ def test_its_checksum_is_ours(house, local, kind, query):
 
     ours = json.loads(house.send("GET", f"/images/{ticket}/checksum{query}").body)
 
-    assert imageio.checksum(str(local[kind, "raw"]), block_size=ours["block_size"], algorithm=ours["algorithm"]) == ours
+    for form in ("raw", "qcow2"):
+        assert imageio.checksum(str(local[kind, form]), block_size=ours["block_size"], algorithm=ours["algorithm"]) == ours
+
+
+def test_what_it_measures_and_tells_of_a_disk_is_the_same_after_there_and_back(house, local, tmp_path):
+    ticket = house.ticket(house.image(SIZE), size=SIZE, sparse=True)
+    source, back = str(local["sparse", "raw"]), str(tmp_path / "back.qcow2")
+
+    imageio.upload(source, url(house, ticket, "http"), house.cafile)
+    imageio.download(url(house, ticket, "http"), back, house.cafile)
+
+    assert imageio.info(back)["virtual-size"] == SIZE
+    for form in ("raw", "qcow2"):
+        assert imageio.measure(back, form)["required"] == imageio.measure(source, form)["required"]
+    assert list(imageio.extents(back)) == list(imageio.extents(str(local["sparse", "qcow2"])))
+
+
+def test_a_ticket_that_only_reads_is_downloaded_by_four(house, local, tmp_path):
+    image = house.image(0)
+    shutil.copy(local["sparse", "raw"], image.path)
+    ticket = house.ticket(image, size=SIZE, ops=["read"])
+
+    imageio.download(url(house, ticket, "https"), str(tmp_path / "back.raw"), house.cafile, fmt="raw", max_workers=4)
+
+    same(local["sparse", "raw"], tmp_path / "back.raw")
+
+
+# ImageioClient: any part of an image
+
+
+@pytest.fixture(params=["http", "https", "telling"])
+def parts(request, house):
+    """Its client of a sparse image of 4 MiB, and the image."""
+    image = house.image(4 * MIB)
+    ticket = house.ticket(image, size=4 * MIB, ops=["read", "write"], sparse=True)
+    with imageio.ImageioClient(url(house, ticket, request.param), cafile=house.cafile) as remote:
+        yield remote, image
+
+
+def test_parts_are_written_read_zeroed_and_flushed(parts):
+    remote, image = parts
+    data, back, stream = os.urandom(MIB + 10), bytearray(MIB), io.BytesIO()
+
+    assert (remote.size(), remote.max_readers, remote.max_writers) == (4 * MIB, 8, 8)
+    remote.write(MIB - 5, data)
+    remote.zero(MIB, 100)
+    remote.read_from(io.BytesIO(b"tail"), 4 * MIB - 4, 4)
+    remote.flush()
+    remote.read(MIB, back)
+    remote.write_to(stream, 4 * MIB - 4, 4)
+
+    assert back == bytes(100) + data[105 : MIB + 5]
+    assert stream.getvalue() == b"tail"
+    assert image.read() == bytes(MIB - 5) + data[:5] + back + data[MIB + 5 :] + bytes(2 * MIB - 9) + b"tail"
+
+
+def test_the_map_of_its_parts_is_the_files(parts):
+    remote, image = parts
+    with open(image.path, "r+b") as file:
+        file.seek(MIB)
+        file.write(b"x" * MIB)
+
+    assert [(extent.start, extent.length, extent.zero, extent.hole) for extent in remote.extents()] == [
+        (0, MIB, True, True),
+        (MIB, MIB, False, False),
+        (2 * MIB, 2 * MIB, True, True),
+    ]
+
+
+def test_a_file_has_no_dirty_map_for_it(parts):
+    remote, _ = parts
+
+    with pytest.raises(Exception, match="has no dirty extents"):
+        list(remote.extents("dirty"))
+
+
+def test_the_dirty_map_is_what_the_bitmap_says(house, tmp_path):
+    disk = tmp_path / "disk.qcow2"
+    qemu_img("create", "-q", "-f", "qcow2", disk, 4 * MIB)
+    qemu_img("bitmap", "--add", disk, "changes")
+    subprocess.run(["qemu-io", "-f", "qcow2", "-c", "write -P 7 1M 1M", disk], check=True, stdout=subprocess.DEVNULL)
+    with nbd_servers.qemu_nbd(house.root, disk, "--read-only", "--bitmap=changes", form="qcow2") as export:
+        ticket = house.ticket(house.image(0), url=export, size=4 * MIB, ops=["read"], dirty=True)
+        with imageio.ImageioClient(url(house, ticket, "https"), cafile=house.cafile) as remote:
+            found = [(extent.start, extent.length, extent.dirty) for extent in remote.extents("dirty")]
+        house.control.delete_ticket(ticket)
+
+    assert found == [(0, MIB, False), (MIB, MIB, True), (2 * MIB, 2 * MIB, False)]
+    assert found == [(extent.start, extent.length, extent.dirty) for extent in imageio.extents(str(disk), bitmap="changes")]
+
+
+def test_an_address_that_does_not_answer_is_left_for_the_proxys(house):
+    ticket = house.ticket(house.image(MIB), size=MIB)
+
+    with imageio.ImageioClient("https://127.0.0.1:1/images/x", cafile=house.cafile, proxy_url=url(house, ticket, "https")) as remote:
+        assert remote.size() == MIB
+
+
+def test_a_certificate_that_nobody_signed_is_not_trusted(house):
+    with pytest.raises(OSError, match="CERTIFICATE_VERIFY_FAILED"):
+        imageio.ImageioClient(url(house, house.ticket(house.image(MIB), size=MIB), "https"))
 
 
 def test_a_qcow2_behind_qemu_nbd_is_written_and_read(house, local, tmp_path):
@@ -217,6 +318,6 @@ def test_qemu_img_reads_an_image_straight_from_our_https_address(house, local, t
 
 
 def test_the_product_does_not_import_the_client():
-    words = [sys.executable, "-c", "import sys, imaged.cli, imaged.server; sys.exit('ovirt_imageio' in sys.modules)"]
+    words = [sys.executable, "-c", "import sys, imaged.cli, imaged.ctl, imaged.server; sys.exit('ovirt_imageio' in sys.modules)"]
 
     assert subprocess.run(words).returncode == 0
