@@ -12,7 +12,7 @@ import time
 import urllib.parse
 from collections.abc import Callable, Iterator, Sequence
 
-from bench import crawl, images, load, measure, ours
+from bench import crawl, images, load, memory, ours
 from tests.e2e import product
 
 MIB = 1 << 20
@@ -72,7 +72,7 @@ def run(directory: pathlib.Path, *, tls: bool, short: bool) -> Result:
         source = images.full(directory / "source", 256 * MIB)
         processes = appliance.processes()
         for process in processes:
-            measure.forget_peak(process.pid)
+            memory.forget_peak(process.pid)
         with _crowd(appliance, directory, crawling) as crowd:
             targets = appliance.prepare(256 * MIB, FAST)
             fast = load.Load("put", connections=FAST, tls=tls, seconds=seconds)
@@ -84,14 +84,14 @@ def run(directory: pathlib.Path, *, tls: bool, short: bool) -> Result:
             ended, _ = crowd.end()
         for pieces in appliance.stored()[-FAST:]:
             images.check(source, pieces)
-        memory, daemon = (measure.peak_memory(process.pid) for process in processes)
+        held, daemon = (memory.peak_memory(process.pid) for process in processes)
         return Result(
             tls=tls,
             crawling=crawling,
             rest=rest,
             busy=busy,
             failures=rest.failures + busy.failures + int(ended),
-            memory=memory,
+            memory=held,
             daemon=daemon,
             speed=requests * 256 / took,
         )

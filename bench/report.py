@@ -19,7 +19,8 @@ these cores. The absolute numbers are this machine's; the ratios say more.
 Both sides get the same load in turn, in one run: medians, and of the ratios the median of the pairs' own. *Floor* is what must hold, *goal*
 what we are after. The client is a small C program (`bench/load.c`), so that servers are measured and not the client. In a round that is not
 counted, every byte that was stored or answered is compared with what was sent. CPU is the servers' alone, seconds a GiB; *of theirs* is our
-part of it, beside the most that it may be.
+part of it, beside the most that it may be. *Noise* is what other programs took of the machine's CPU time meanwhile; the half of the pairs
+that they disturbed most is left out.
 
 * *The daemon* is `imaged` on TCP, beside nginx (WebDAV's PUT, `sendfile`) or ovirt-imageio's daemon.
 * *Through both* is client → appliance → unix socket → `imaged` → file, beside client → nginx (`proxy_request_buffering off`, connections
@@ -76,11 +77,13 @@ def line(result: measure.Result) -> list[str]:
         "" if math.isnan(result.cpu_ratio) else f"{result.cpu_ratio:.2f}",
         "" if row.cpu is None else f"{row.cpu:g}",
         "" if row.cpu is None else "yes" if result.cpu_ratio <= row.cpu else "**no**",
+        f"{max(result.ours.noise, result.theirs.noise):.0%}",
     ]
 
 
 TRANSFER_HEAD = [
-    "path", "against", "ours", "theirs", "ratio", "floor", "goal", "holds", "CPU ours", "CPU theirs", "of theirs", "at most", "holds",
+    "path", "against", "ours", "theirs", "ratio", "floor", "goal", "holds", "CPU ours", "CPU theirs", "of theirs", "at most",
+    "holds", "noise",
 ]  # fmt: skip
 LATENCY_HEAD = ["appliance", "page", "API", "heartbeat", "slowest", "holds", "failures", "memory", "holds", "its daemon", "uploads"]
 

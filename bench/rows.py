@@ -24,7 +24,7 @@ class Row:
     floor: float | None = None
     goal: float | None = None
     cpu: float | None = None
-    rounds: int = 7
+    rounds: int = 10
     query: str = ""
     digest: bool = False
     disk: bool = False

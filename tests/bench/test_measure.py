@@ -5,7 +5,7 @@ import math
 import pytest
 
 from bench import load, measure, rows
-from bench.measure import Run
+from bench.contender import Run
 
 ROW = rows.Row("one", "one path", "imaged", "nginx", load.Load("put"), 1 << 20, 1 << 20, 1.0, 2.0)
 
@@ -53,3 +53,15 @@ def test_a_short_look_takes_fewer_rounds_but_one_that_is_not_counted():
 )
 def test_a_slow_machine_takes_fewer_rounds_but_not_none(number, seconds, short, said):
     assert measure.enough(number, seconds, short=short) is said
+
+
+def test_the_pairs_that_others_disturbed_most_are_left_out():
+    quiet, loud = (Run(2, 1, 0.01), Run(1, 1, 0.0)), (Run(1, 1, 0.0), Run(4, 1, 0.5))
+
+    assert measure.result(ROW, [loud, quiet, loud, quiet, loud, quiet]).ratio == 2
+
+
+def test_of_few_pairs_none_is_left_out():
+    pairs = [(Run(1, 1, 0.9), Run(1, 1)), (Run(2, 1), Run(1, 1)), (Run(3, 1), Run(1, 1))]
+
+    assert len(measure.quieter(pairs)) == 3
