@@ -82,7 +82,7 @@ class Daemon:
         self.context = services.Context([self.root], host_id="host", tickets=self.tickets)
         self.images_path, self.control_path = str(directory / "images"), str(directory / "control")
         self._servers = [
-            httpd.Server(self.images_path, services.images_app(self.context), threads=12),
+            httpd.Server(self.images_path, services.images_app(self.context), threads=20),
             httpd.Server(self.control_path, services.control_app(self.context), threads=4),
         ]
         for server in self._servers:

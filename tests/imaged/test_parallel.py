@@ -1,7 +1,10 @@
 """Eight readers and eight writers on one file: whatever the ranges, as long as they are disjoint, each byte is what was written to it."""
 
+import base64
 import contextlib
+import hashlib
 import itertools
+import os
 import random
 import threading
 
@@ -11,35 +14,43 @@ from hypothesis import strategies as st
 
 from tests.imaged.conftest import ask
 
-SIZE = 1 << 20
+SIZE = 6 << 20
+#: The image's beginning is cut into many small ranges, the rest into few: those are large enough to be spliced.
+SMALL, SMALL_CUTS, LARGE_CUTS = 1 << 20, 80, 16
 CREWS = 8
 
 
-@pytest.fixture(params=["plain", "sparse"])
+@pytest.fixture(params=["preallocated", "sparse"])
 def ticket(request, daemon, image):
-    image.path.write_bytes(bytes(SIZE))
-    return daemon.ticket(image, size=SIZE, ops=["read", "write"], sparse=request.param == "sparse")
+    """Of an image that is full of bytes, and allocated; or half of holes."""
+    full = request.param == "preallocated"
+    image.path.write_bytes(os.urandom(SIZE if full else SIZE // 2))
+    os.truncate(image.path, SIZE)
+    return daemon.ticket(image, size=SIZE, ops=["read", "write"], sparse=not full)
 
 
 def pieces(seed: int, aligned: bool) -> list[tuple[int, int]]:
-    """The image cut at random places: about a hundred ranges, disjoint, of one byte to many."""
-    step = 4096 if aligned else 1
-    cuts = random.Random(seed).sample(range(1, SIZE // step), 100)
+    """The image cut at random places: about a hundred ranges, disjoint, of one byte to a MiB."""
+    step, rng = 4096 if aligned else 1, random.Random(seed)
+    cuts = rng.sample(range(1, SMALL // step), SMALL_CUTS) + rng.sample(range(SMALL // step, SIZE // step), LARGE_CUTS)
     return list(itertools.pairwise([0, *(cut * step for cut in sorted(cuts)), SIZE]))
 
 
 def act(daemon, ticket, connection, rng, model, start, end):
-    """A write, or a zero, of the range; half of them are read back at once. Nobody else touches it."""
+    """A write, or a zero, of the range; half of them are read back at once, some flushed. Nobody else touches it."""
     if rng.random() < 0.7:
         model[start:end] = rng.randbytes(end - start)
-        query = rng.choice(["", "?flush=n"])
-        answer = ask(
-            connection, "PUT", f"/images/{ticket}{query}", {"Content-Range": f"bytes {start}-{end - 1}/*"}, bytes(model[start:end])
-        )
+        query, data = rng.choice(["", "?flush=n"]), bytes(model[start:end])
+        headers = {"Content-Range": f"bytes {start}-{end - 1}/*"}
+        if rng.random() < 0.3:
+            headers["Content-Digest"] = f"sha-256=:{base64.b64encode(hashlib.sha256(data).digest()).decode()}:"
+        answer = ask(connection, "PUT", f"/images/{ticket}{query}", headers, data)
     else:
         model[start:end] = bytes(end - start)
         answer = ask(connection, "PATCH", f"/images/{ticket}", None, b'{"op": "zero", "offset": %d, "size": %d}' % (start, end - start))
     assert answer.status == 200, answer.text
+    if rng.random() < 0.1:
+        assert ask(connection, "PATCH", f"/images/{ticket}", None, b'{"op": "flush"}').status == 200
     if rng.random() < 0.5:
         check(connection, ticket, model, start, end)
 
