@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from email.message import Message
 from pathlib import Path
 
+import psutil
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -157,11 +158,19 @@ def raw(path: str, data: bytes) -> bytes:
 
 
 def wait(condition: Callable[[], bool]) -> None:
-    """Until it is so. Fails after 10 seconds."""
-    deadline = time.monotonic() + 10
+    """Until it is so. Fails after 30 seconds."""
+    deadline = time.monotonic() + 30
     while not condition():
         assert time.monotonic() < deadline, "it never happened"
         time.sleep(0.001)
+
+
+def ended(pid: int) -> bool:
+    """Has that process ended? Whether whoever took over an orphan has buried it is not ours to wait for."""
+    try:
+        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
 
 
 @pytest.fixture(scope="session")

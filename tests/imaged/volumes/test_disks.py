@@ -7,7 +7,6 @@ import stat
 import subprocess
 import sys
 import threading
-from pathlib import Path
 
 import pytest
 
@@ -15,7 +14,7 @@ from imaged import errors as daemon_errors
 from imaged import journal
 from imaged.volumes import errors, formats, qemu
 from imaged.volumes.volumes import MAX_SIZE
-from tests.imaged.conftest import wait
+from tests.imaged.conftest import ended, wait
 
 RAW, QCOW2 = "disk.img", "disk.qcow2"
 MIB, TIB = 1 << 20, 1 << 40
@@ -201,7 +200,7 @@ def test_a_kill_while_a_disk_is_made_leaves_nothing_that_counts(volumes, domain,
     process.send_signal(signal.SIGKILL)
     process.wait()
     assert sorted(os.listdir(domain.path)) == [".image-domain", f".partial-{QCOW2}"]
-    wait(lambda: not Path("/proc", (tmp_path / "pid").read_text().strip()).exists())
+    wait(lambda: ended(int((tmp_path / "pid").read_text())))
 
     assert make(volumes, QCOW2)[1] is True
     assert sorted(os.listdir(domain.path)) == [".image-domain", QCOW2]

@@ -6,7 +6,6 @@ import signal
 import subprocess
 import sys
 import threading
-from pathlib import Path
 
 import pytest
 
@@ -15,7 +14,7 @@ from imaged import nbd
 from imaged.volumes import errors, exports, qemu
 from imaged.volumes.exports import Exports
 from tests.imaged import nbd_servers
-from tests.imaged.conftest import wait
+from tests.imaged.conftest import ended, wait
 
 MIB = 1 << 20
 NAME = "11111111-2222-3333-4444-555555555555.qcow2"
@@ -345,7 +344,7 @@ def test_a_qemu_nbd_that_never_serves_is_ended(house, disk, tmp_path, monkeypatc
     with pytest.raises(daemon_errors.Internal, match="did not open the volume"):
         open_(house, read_only=False)  # read-only it may not even write its number
 
-    assert not Path("/proc", (tmp_path / "pid").read_text().strip()).exists()
+    assert ended(int((tmp_path / "pid").read_text()))
 
 
 def test_one_that_does_not_want_to_end_is_killed(house, disk, monkeypatch):
@@ -409,4 +408,4 @@ time.sleep(600)
     parent.wait()
     parent.stdout.close()
 
-    wait(lambda: not Path("/proc", pid).exists())
+    wait(lambda: ended(int(pid)))
