@@ -12,7 +12,7 @@ from appliance import config, errors
 class Commands(click.Group):
     """Finds the command NAME in `commands/NAME.py`, when it is asked for: `--version` should not wait for the database's library."""
 
-    NAMES = ("run", "config", "user", "token")
+    NAMES = ("run", "config", "user", "token", "host", "domain")
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(self.NAMES)

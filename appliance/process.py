@@ -1,6 +1,7 @@
 """The process: builds the rooms from a configuration, starts them on a CherryPy bus, and stops them in good order."""
 
 import contextlib
+import datetime
 import logging
 import logging.handlers
 import os
@@ -17,7 +18,7 @@ import click
 import sqlalchemy.exc
 from cherrypy.process import plugins, wspbus
 
-from appliance import admin, bootstrap, config, errors, supervisor
+from appliance import admin, authority, bootstrap, config, errors, files, supervisor
 from appliance.transfer import hosts, relay, sessions, slots, tickets
 from appliance.web import downloads, images, security, server, site
 from appliance.web.ovirt import engine
@@ -33,6 +34,8 @@ DOMAINS = {"data": "data", "iso": "iso"}
 
 #: The log file: bytes of one, and how many old ones are kept.
 LOG_BYTES, LOG_FILES = 16 << 20, 4
+#: Seconds between two looks at our own certificates.
+RENEW = 3600
 #: Seconds beyond what requests have to end (at each port, and at the daemon) when a stop that hangs is given up: everything that was
 #: acknowledged is on the disks.
 GIVE_UP = 18.0
@@ -61,6 +64,7 @@ def run(settings: config.Config) -> int:
         stack.callback(_later, settings.stop_timeout, rooms.sessions.end_all)
         stack.callback(_later, 3 * settings.stop_timeout + GIVE_UP, _leave)
         _announce(settings, installation)
+        stack.enter_context(_address(settings))
         systemd.notify("READY=1")
         while not select.select([stop], [], [], systemd.watchdog_interval())[0]:
             systemd.notify("WATCHDOG=1")
@@ -83,7 +87,11 @@ class Rooms:
         verifier = tickets.Verifier(public_key, installation.id, tickets.now(), settings.clock_skew)
         self.sessions = sessions.Sessions(verifier)
         self.relay = relay.Relay(known, self.sessions)
-        self.admin = admin.Admin(settings, database, known, signer, self.sessions)
+        self._authority = authority.Authority(settings.state_dir, settings.certificate_lifetime)
+        # At once: the command line may show it to hosts while we run.
+        self._authority.context()
+        self.admin = admin.Admin(settings, database, known, signer, self.sessions, authority=self._authority)
+        self._listening: list[server.Listener] = []
 
     def open(self, bus: wspbus.Bus, stack: contextlib.ExitStack) -> None:
         """Makes the first user, listens, starts the daemon and records it; what serves and watches is left to the start of the bus."""
@@ -93,13 +101,37 @@ class Rooms:
             # A start that fails later must not leave its threads behind.
             stack.callback(listener.stop)
             listener.subscribe()
+            self._listening.append(listener)
         daemon = self._daemon()
         stack.callback(daemon.stop)
         daemon.start()
         local = self.admin.hosts.ensure(HOST_NAME, daemon.control, daemon.images)
+        known = {domain.name for domain in self.admin.domains.all()}
         for name, kind in DOMAINS.items():
-            self.admin.domains.ensure(name, kind, local, str(self._settings.state_dir / "domains" / name))
+            # One that was removed stays removed.
+            if name in known or not known:
+                self.admin.domains.ensure(name, kind, local, str(self._settings.state_dir / "domains" / name))
         Watch(bus, self.admin).subscribe()
+        plugins.Monitor(bus, self.renew_certificates, frequency=RENEW, name="certificates").subscribe()
+
+    def renew_certificates(self) -> None:
+        """Makes our own certificates anew when they are about to expire, and shows them from then on; connections go on.
+
+        The local daemon sees by itself that the file has changed.
+        """
+        try:
+            self._authority.renew(datetime.datetime.now(datetime.UTC))
+            fresh = bootstrap.prepare(self._settings)
+            if fresh.fingerprint == self._installation.fingerprint:
+                return
+            self._installation = fresh
+            if not self._settings.http:
+                context = tls.server_context(str(fresh.certificate), str(fresh.certificate_key))
+                for listener in self._listening:
+                    listener.renew(context)
+            log.info("The certificate was renewed: SHA-256 %s", fresh.fingerprint)
+        except (errors.ApplianceError, OSError):
+            log.exception("The certificates could not be renewed; tried again in %d s", RENEW)
 
     def _make_first_user(self) -> None:
         password, unknown = bootstrap.first_password()
@@ -212,6 +244,17 @@ def _announce(settings: config.Config, installation: bootstrap.Installation) -> 
         ]
     lines.append("Ctrl-C stops it.")
     click.echo("\n".join(lines))
+
+
+@contextlib.contextmanager
+def _address(settings: config.Config) -> Iterator[None]:
+    """For the command line: what it tells hosts to connect to is where we listen, whatever we were started with."""
+    path = settings.state_dir / "run" / "address"
+    files.write(path, settings.url.encode())
+    try:
+        yield
+    finally:
+        path.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager

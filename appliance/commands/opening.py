@@ -1,6 +1,7 @@
-"""Opens the database of an appliance, running or not, for the commands that look after users and tokens."""
+"""Opens the database of an appliance, running or not, for the commands that look after it."""
 
 import contextlib
+import functools
 import os
 import pathlib
 import sys
@@ -8,21 +9,45 @@ from collections.abc import Iterator, Mapping
 
 import click
 
-from appliance import config
-from appliance.admin import clock, database, events, tokens, users
+from appliance import authority, config
+from appliance.admin import clock, database, domains, enrolment, events, hosts, placement, tokens, users
+from appliance.transfer import hosts as connections
 
 #: A new password for `user add` and `user passwd`, for scripts. Never an argument: the machine's other users could read it.
 PASSWORD_VARIABLE = "IMAGE_APPLIANCE_USER_PASSWORD"
 
 
 class Books:
-    """What these commands look after: `users` and `tokens`."""
+    """What these commands look after: `users`, `tokens`, `hosts`, `enrolment` and `domains`."""
 
     def __init__(self, opened: database.Database, settings: config.Config):
-        now = clock.Clock()
-        recorded = events.Events(opened, now)
-        self.users = users.Users(opened, recorded, now)
-        self.tokens = tokens.Tokens(opened, recorded, now, settings.token_lifetime)
+        self._opened = opened
+        self._settings = settings
+        self._clock = clock.Clock()
+        self._events = events.Events(opened, self._clock)
+        self.users = users.Users(opened, self._events, self._clock)
+        self.tokens = tokens.Tokens(opened, self._events, self._clock, settings.token_lifetime)
+
+    @functools.cached_property
+    def hosts(self) -> hosts.Hosts:
+        return hosts.Hosts(self._opened, connections.Hosts(), self._events, self._clock, self._authority)
+
+    @functools.cached_property
+    def enrolment(self) -> enrolment.Enrolment:
+        # Where it listens now, whatever it was started with; else where the settings say that it will.
+        running = self._settings.state_dir / "run" / "address"
+        url = running.read_text("ascii") if running.exists() else self._settings.url
+        return enrolment.Enrolment(self._opened, self.hosts, self._authority, self._events, self._clock, url)
+
+    @functools.cached_property
+    def domains(self) -> domains.Domains:
+        """The hosts are asked, by connections of our own."""
+        self.hosts.load()
+        return domains.Domains(self._opened, self.hosts, placement.Placement(self._opened, self.hosts), self._events, self._clock)
+
+    @functools.cached_property
+    def _authority(self) -> authority.Authority:
+        return authority.Authority(self._settings.state_dir, self._settings.certificate_lifetime)
 
 
 @contextlib.contextmanager

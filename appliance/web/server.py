@@ -106,6 +106,10 @@ class Listener(plugins.SimplePlugin):
         self._thread = threading.Thread(target=self._server.serve, name=f"listener {self._setting}", daemon=True)
         self._thread.start()
 
+    def renew(self, tls: ssl.SSLContext) -> None:
+        """Shows another certificate from now on; connections that are there go on."""
+        self._server.renew(tls)
+
     def stop(self) -> None:
         """Ends every connection, after a short time for the requests that run. Does nothing if it does not listen."""
         if self._open:

@@ -10,3 +10,11 @@ def index(call: Call) -> dict:
 
 def show(call: Call) -> views.Domain:
     return call.admin.domains.get(call.id)
+
+
+def add(call: Call) -> views.Domain:
+    return call.admin.domains.add(views.NewDomain(**call.body.model_dump()), call.user)
+
+
+def remove(call: Call) -> None:
+    call.admin.domains.remove(call.id, call.user)

@@ -57,11 +57,13 @@ def _operation(route: routes.Route) -> dict[str, Any]:
     operation: dict[str, Any] = {
         "operationId": f"{route.handler.__module__.rsplit('.')[-1]}_{route.handler.__name__}_{route.method.lower()}",
         "summary": route.summary,
-        "description": "For the roles " + ", ".join(route.roles) + ".",
+        "description": "For everybody." if route.public else "For the roles " + ", ".join(route.roles) + ".",
         "tags": [route.path.split("/")[1]],
         "parameters": [*_path_parameters(route), *_query_parameters(route), *_header_parameters(route)],
         "responses": _responses(route),
     }
+    if route.public:
+        operation["security"] = []
     if route.wants_body:
         schema = {"$ref": REF.format(model=route.body.__name__)}
         operation["requestBody"] = {"required": not route.body_optional, "content": {"application/json": {"schema": schema}}}

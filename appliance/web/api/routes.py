@@ -15,6 +15,7 @@ PREFIX = "/api/v1"
 #: Roles that may ask at all; whose transfer it is, `admin` decides.
 ANYONE = ("admin", "uploader", "viewer")
 UPLOADERS = ("admin", "uploader")
+ADMINS = ("admin",)
 
 #: What a path parameter looks like; anything else is 404 without a look into the database.
 PARAMETER = "[A-Za-z0-9-]{1,64}"
@@ -27,7 +28,7 @@ class Route:
     """One method of one path. `answer` is the model of the JSON that it gives (None: no body, or bytes), with `status`.
 
     `body` is the model of its JSON body, which may be left out when `body_optional`; `refusals` are the errors that it may meet beside
-    the ones that every request may.
+    the ones that every request may. A `public` route takes no login: what authorises is in the body, or nothing needs to.
     """
 
     method: str
@@ -42,6 +43,7 @@ class Route:
     body_optional: bool = False
     refusals: tuple[type[errors.ApplianceError], ...] = ()
     streams: bool = False
+    public: bool = False
 
     @property
     def pattern(self) -> re.Pattern[str]:
@@ -58,11 +60,14 @@ class Route:
     @property
     def possible(self) -> list[type[errors.ApplianceError]]:
         """Every error that the route may answer with."""
-        found: list[type[errors.ApplianceError]] = [*ALWAYS, *self.refusals]
+        found: list[type[errors.ApplianceError]] = [
+            *(error for error in ALWAYS if not (self.public and error is errors.NotLoggedIn)),
+            *self.refusals,
+        ]
         if self.parameters:
             found.append(errors.NotFound)
         if self.method not in SAFE:
-            found += [errors.BadCsrf, errors.LengthRequired, errors.TooLarge, errors.UnsupportedType]
+            found += [*(() if self.public else (errors.BadCsrf,)), errors.LengthRequired, errors.TooLarge, errors.UnsupportedType]
         if set(self.roles) != set(ANYONE):
             found.append(errors.Forbidden)
         return found
@@ -72,14 +77,69 @@ class Route:
 ALWAYS = (errors.NotLoggedIn, errors.BadRequest, errors.Invalid, errors.Internal)
 
 HOST = (errors.HostDown, errors.HostRefused)
-START = (errors.BadName, errors.NameTaken, errors.NoSpace, errors.WrongDomain, errors.NotFound, *HOST)
-ACT = (errors.Forbidden, errors.NotAllowed, *HOST)
+START = (errors.BadName, errors.NameTaken, errors.NoHost, errors.NoSpace, errors.WrongDomain, errors.NotFound, *HOST)
+ACT = (errors.Forbidden, errors.NotAllowed, errors.NoHost, *HOST)
 
 ROUTES: tuple[Route, ...] = (
     Route("GET", "/me", me.show, "Who am I?", models.Me),
     Route("GET", "/domains", domains.index, "The storage domains, with their space", models.Domains),
     Route("GET", "/domains/{id}", domains.show, "One storage domain", models.Domain),
+    Route(
+        "POST",
+        "/domains",
+        domains.add,
+        "Make a directory of a host a storage domain",
+        models.Domain,
+        status=201,
+        roles=ADMINS,
+        body=models.NewDomain,
+        refusals=(errors.NotFound, errors.DomainExists, *HOST),
+    ),
+    Route(
+        "DELETE",
+        "/domains/{id}",
+        domains.remove,
+        "Forget a storage domain without images",
+        None,
+        status=204,
+        roles=ADMINS,
+        refusals=(errors.DomainInUse,),
+    ),
     Route("GET", "/hosts", hosts.index, "The hosts that storage domains lie on", models.Hosts),
+    Route("GET", "/hosts/{id}", hosts.show, "One host", models.Host),
+    Route(
+        "POST",
+        "/hosts",
+        hosts.add,
+        "Add a host, and get the command that enrols it",
+        models.Invitation,
+        status=201,
+        roles=ADMINS,
+        body=models.NewHost,
+        refusals=(errors.HostExists,),
+    ),
+    Route("POST", "/hosts/{id}/token", hosts.invite, "A new command that enrols a host", models.Invitation, roles=ADMINS),
+    Route("POST", "/hosts/{id}/maintenance", hosts.maintenance, "Take a host out of service", models.Host, roles=ADMINS),
+    Route("POST", "/hosts/{id}/activate", hosts.activate, "Take a host back into service", models.Host, roles=ADMINS),
+    Route("DELETE", "/hosts/{id}", hosts.remove, "Forget a host", None, status=204, roles=ADMINS, refusals=(errors.HostInUse,)),
+    Route(
+        "GET",
+        "/authority",
+        hosts.authority,
+        "The authority that signs the appliance's and its hosts' certificates",
+        models.Authority,
+        public=True,
+    ),
+    Route(
+        "POST",
+        "/hosts/enrol",
+        hosts.enrol,
+        "A host's first certificate, for its one-time token",
+        models.Enrolled,
+        body=models.Enrolment,
+        refusals=(errors.BadEnrolment,),
+        public=True,
+    ),
     Route("GET", "/images", images.index, "Images, newest first", models.Images, query=models.ImagesQuery, refusals=(errors.NotFound,)),
     Route("GET", "/images/{id}", images.show, "One image", models.Image),
     Route(

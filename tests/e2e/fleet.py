@@ -1,0 +1,112 @@
+"""Three hosts on three loopback addresses, enrolled as a person would: two commands each. All see a shared directory, each has one of its own."""
+
+import contextlib
+import pathlib
+import shlex
+import signal
+import subprocess
+
+from tests.e2e.product import BIN, Product, free_port, wait_for
+
+ADDRESSES = ("127.0.0.1", "127.0.0.2", "127.0.0.3")
+
+
+class Host:
+    """One host: its own state directory, its own address, and the daemon that runs there."""
+
+    def __init__(self, product: Product, directory: pathlib.Path, name: str, address: str, shared: pathlib.Path):
+        self.product = product
+        self.name, self.address = name, address
+        self.directory = directory
+        self.own = directory / "own"
+        self.shared = shared
+        self.images_port, self.control_port = free_port(), free_port()
+        self.log = directory / "imaged.log"
+        self.process: subprocess.Popen | None = None
+        for made in (directory, self.own):
+            made.mkdir()
+
+    def add(self) -> list[str]:
+        """The command that the appliance prints: as words, with what only the host knows behind it."""
+        ports = ["--images-port", str(self.images_port), "--control-port", str(self.control_port)]
+        words = shlex.split(self.product.command("host", "add", self.name, self.address, *ports))
+        assert words[:2] == ["imaged", "enrol"]
+        return words
+
+    def enrol(self, words: list[str], *more: str) -> subprocess.CompletedProcess:
+        """Runs it."""
+        places = ["--state-dir", self.directory / "state", "--root", self.own, "--root", self.shared]
+        return subprocess.run([BIN / words[0], *words[1:], *places, *more], capture_output=True, text=True)
+
+    def start(self) -> None:
+        with self.log.open("ab") as log:
+            before = log.tell()
+            words = [BIN / "imaged", "--config", self.directory / "state" / "imaged.toml"]
+            self.process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        wait_for(lambda: b" ready: " in self.log.read_bytes()[before:] or self._ended(), f"{self.name} to be ready")
+
+    def _ended(self) -> bool:
+        assert self.process is not None and self.process.poll() is None, self.log.read_text()[-4000:]
+        return False
+
+    def kill(self) -> None:
+        assert self.process is not None
+        self.process.kill()
+        self.process.wait()
+
+    def freeze(self) -> None:
+        """It hangs: connections are accepted, and nothing is answered."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        assert self.process is not None
+        self.process.send_signal(signal.SIGCONT)
+
+    @property
+    def shown(self) -> dict:
+        """As the appliance shows it."""
+        return next(host for host in self.product.ok("GET", "/hosts")["items"] if host["name"] == self.name)
+
+    def wait(self, status: str, timeout: float = 30) -> None:
+        wait_for(lambda: self.shown["status"] == status, f"{self.name} to be {status}", timeout)
+
+
+class Fleet:
+    """The appliance and its hosts. `shared` and `own-NAME` are storage domains."""
+
+    def __init__(self, directory: pathlib.Path, **settings):
+        self.product = Product(directory / "state", monitor_interval=0.2, **settings)
+        self.shared = directory / "shared"
+        self.shared.mkdir()
+        self.hosts = [
+            Host(self.product, directory / name, name, address, self.shared)
+            for name, address in zip(("one", "two", "three"), ADDRESSES, strict=True)
+        ]
+
+    def start(self) -> None:
+        self.product.start()
+        for host in self.hosts:
+            result = host.enrol(host.add())
+            assert result.returncode == 0, result.stdout + result.stderr
+            host.start()
+        for host in self.hosts:
+            host.wait("up")
+            self.product.command("domain", "add", f"own-{host.name}", "--host", host.name, "--path", str(host.own / "images"))
+        self.product.command("domain", "add", "shared", "--host", "one", "--path", str(self.shared / "pool"))
+        wait_for(lambda: len(self.seen_by("shared")) == 3, "all three to see the shared domain", 60)
+
+    def seen_by(self, domain: str) -> set[str]:
+        return {host["name"] for host in self.product.ok("GET", f"/domains/{domain}")["hosts"]}
+
+    def host(self, name: str) -> Host:
+        return next(host for host in self.hosts if host.name == name)
+
+    def stop(self) -> None:
+        if self.product.process is not None and self.product.process.poll() is None:
+            self.product.stop()
+        for host in self.hosts:
+            if host.process is not None and host.process.poll() is None:
+                with contextlib.suppress(ProcessLookupError):
+                    host.thaw()
+                host.kill()
