@@ -3,7 +3,6 @@
 It is a program of its own that these tests only run; it decodes local images by qemu-nbd, so all of it is compared by qemu-img.
 """
 
-import contextlib
 import io
 import json
 import os
@@ -27,14 +26,9 @@ SIZE = 24 * MIB
 
 
 def qemu_img(*words):
-    command = ["qemu-img", *map(str, words)]
-    for _ in range(5):
-        # QEMU 7.2's https driver now and then waits for ever on a busy machine, with nothing asked of us: it is asked once more.
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            done = subprocess.run(command, capture_output=True, text=True, timeout=20)
-            assert done.returncode == 0, done.stdout + done.stderr
-            return done.stdout
-    raise AssertionError(f"{command} does not end")
+    done = subprocess.run(["qemu-img", *map(str, words)], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
 
 
 @pytest.fixture(scope="module")
@@ -312,7 +306,8 @@ def test_qemu_img_reads_an_image_straight_from_our_https_address(house, local, t
     options = json.dumps({"driver": "qcow2", "file": {"driver": "https", "url": where, "sslverify": False}})
 
     assert json.loads(qemu_img("info", "--output=json", f"json:{options}"))["virtual-size"] == SIZE
-    qemu_img("convert", "-O", "raw", f"json:{options}", tmp_path / "raw")
+    # One coroutine: with its usual eight, QEMU 7.2's https driver forgets transfers that end together, from any server, and waits for ever.
+    qemu_img("convert", "-m", 1, "-O", "raw", f"json:{options}", tmp_path / "raw")
 
     same(local["sparse", "raw"], tmp_path / "raw")
 
