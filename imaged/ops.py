@@ -9,7 +9,7 @@ import hmac
 from collections.abc import Callable, Generator, Iterator
 from typing import Any
 
-from imaged import errors, httpd
+from imaged import behind, errors, httpd
 from imaged.backends import mapped
 from imaged.backends.extents import merged
 from imaged.httpd import buffers, traffic
@@ -93,12 +93,24 @@ class Write(Operation):
             self._durability.finish(writing, whole)
 
     def _copy(self) -> None:
-        if self._digest is None and self._body.spliceable and getattr(self._backend, "splices", False):
-            self._splice()
+        # What is not kept in the page cache is better hashed while it is here.
+        if self._digest and getattr(self._backend, "splices", False) and self._body.length >= behind.WORTHWHILE:
+            with behind.Follower(self._backend, self._digest[0], self.offset) as follower:
+                self._move(lambda: follower.wrote(self.offset + self.done))
+                follower.finish()
+        elif self._digest:
+            self._pass(self._digest[0].update, lambda: None)
         else:
-            self._pass()
+            self._move(lambda: None)
 
-    def _splice(self) -> None:
+    def _move(self, wrote: Callable[[], None]) -> None:
+        """By the fastest road; `wrote` is called after each step."""
+        if self._body.spliceable and getattr(self._backend, "splices", False):
+            self._splice(wrote)
+        else:
+            self._pass(lambda _: None, wrote)
+
+    def _splice(self, wrote: Callable[[], None]) -> None:
         moved = self._begin(traffic.SPLICE)
         with httpd.Pipe() as pipe:
             while count := self._body.splice(pipe):
@@ -106,17 +118,19 @@ class Write(Operation):
                 self._backend.splice(pipe, count, self.offset + self.done)
                 self.done += count
                 moved(count)
+                wrote()
 
-    def _pass(self) -> None:
+    def _pass(self, saw: Callable[[memoryview], None], wrote: Callable[[], None]) -> None:
+        """Through a buffer, which is shown to `saw`."""
         moved = self._begin(self._body.path)
         with buffers.borrow() as buffer:
             while count := self._body.readinto(buffer):
                 self._check()
                 self._backend.write(buffer[:count], self.offset + self.done)
-                if self._digest:
-                    self._digest[0].update(buffer[:count])
+                saw(buffer[:count])
                 self.done += count
                 moved(count)
+                wrote()
 
     def _verify(self) -> None:
         if self._digest and not hmac.compare_digest(self._digest[0].digest(), self._digest[1]):
