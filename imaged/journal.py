@@ -5,6 +5,7 @@ data to disk, then the line, then the answer; and before durable bytes are overw
 """
 
 import contextlib
+import errno
 import os
 import threading
 import weakref
@@ -51,10 +52,12 @@ class Durability:
     def begin(self, start: int, end: int) -> Range:
         """Bytes from `start` up to `end` are about to change: from now on they are not durable. Returns what `finish` wants.
 
-        Raises OSError where the journal cannot be written: then nothing may be.
+        Raises OSError where the journal cannot be written, or is another host's by now: then nothing may be.
         """
         writing = (start, end)
         with self._lock:
+            if self._journal:
+                self._journal.check()
             lost = self._durable.common(start, end)
             if lost and self._journal:
                 self._journal.append("-", lost)
@@ -129,6 +132,7 @@ class Journal:
 
     def append(self, sign: str, ranges: list[Range]) -> None:
         """Adds a line for each range, durably. Raises OSError; then the journal is as it was."""
+        self.check()
         data = b"".join(_line(sign, start, end) for start, end in ranges)
         try:
             _write_all(self._descriptor, data, self._length)
@@ -147,6 +151,14 @@ class Journal:
             # The lines are safe already: without space for a shorter journal the long one goes on.
             with contextlib.suppress(OSError):
                 self._rewrite()
+
+    def check(self) -> None:
+        """Raises OSError (ESTALE) where another one has taken this journal's place.
+
+        That is how a host which cannot be asked is kept from writing: whoever opened the journal last, on whichever host, has it.
+        """
+        if not self.current:
+            raise OSError(errno.ESTALE, "The volume's journal is another's by now")
 
     @property
     def current(self) -> bool:

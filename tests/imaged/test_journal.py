@@ -285,6 +285,36 @@ def test_a_journal_that_was_deleted_is_forgotten_with_its_file(path):
     assert second.durable.as_lists() == []
 
 
+def on_another_host(path):
+    """As a daemon of its own would open it: shared storage has one file, and many processes."""
+    return journal.Durability(journal.Journal(path + journal.SUFFIX, SIZE))
+
+
+def test_another_host_goes_on_where_the_first_one_ended(path):
+    first = journal.open_for(path, SIZE)
+    write(first, 0, 100)
+    first.flush(synced)
+
+    second = on_another_host(path)
+
+    assert second.durable.as_lists() == [[0, 100]]
+
+
+def test_a_host_whose_journal_another_one_has_taken_over_writes_nothing_any_more(path):
+    first = journal.open_for(path, SIZE)
+    write(first, 0, 100)
+    second = on_another_host(path)
+
+    with pytest.raises(OSError, match="another's"):
+        first.flush(synced)
+    with pytest.raises(OSError, match="another's"):
+        first.begin(200, 300)
+
+    write(second, 400, 500)
+    second.flush(synced)
+    assert durable_on_disk(path) == [[400, 500]]
+
+
 def test_a_journal_that_is_a_link_is_not_followed(path, tmp_path):
     target = tmp_path / "elsewhere"
     target.write_bytes(journal._line("+", 0, 100))
