@@ -147,7 +147,7 @@ class House:
 
     def settle(self, transfer, *phases):
         """Looks until the transfer has one of the phases; returns it."""
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 30
         while (found := self.transfers.get(self.root, transfer.id)).phase not in phases:
             assert time.monotonic() < deadline, f"still {found.phase}: {found.reason}"
             self.admin.monitor.tick()

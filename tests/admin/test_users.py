@@ -187,7 +187,7 @@ def test_ones_own_login_does_not_clear_an_address(desk, ann):
 def test_a_login_clears_the_users_own_mistakes(desk, ann):
     for address in ("192.0.2.1", "192.0.2.2", "192.0.2.3"):
         desk.fail(address=address)
-        desk.logins.login("ann", PASSWORD, address)
+        assert desk.logins.login("ann", PASSWORD, address)
 
 
 def test_a_failed_login_is_recorded_without_what_was_typed(desk, ann):

@@ -81,7 +81,7 @@ def test_logging_out_ends_it(tab):
     tab.see("form [name=password]")
     tab.open("/events")
 
-    tab.see("form [name=password]")
+    assert tab.see("form [name=password]")
 
 
 def test_a_page_shows_by_itself_what_another_one_did(page):
@@ -95,7 +95,7 @@ def test_a_page_shows_by_itself_what_another_one_did(page):
     image = page.product.upload("new.raw", bytes(1000))["image_id"]
     page.see(f'[data-test="image"][data-image="{image}"]')
     page.product.ok("DELETE", f"/images/{image}")
-    wait_for(lambda: not page.all(f'[data-image="{image}"]'), "the image to go")
+    assert wait_for(lambda: not page.all(f'[data-image="{image}"]'), "the image to go")
 
 
 @pytest.mark.parametrize("name", NAMES, ids=["image", "script", "template"])

@@ -13,6 +13,7 @@ import pytest
 
 from imaged import httpd
 from imaged.httpd import linger, tls
+from tests.imaged.conftest import wait
 
 BLOCK = b"x" * (1 << 20)
 
@@ -407,8 +408,7 @@ def test_a_stalled_upload_does_not_delay_the_stop():
     server.launch()
     sock = socket.create_connection(server.bind_addr)
     sock.sendall(b"PUT /echo HTTP/1.1\r\nContent-Length: 100\r\n\r\nx")
-    while not any(worker.conn for worker in server.requests._threads):
-        time.sleep(0.001)
+    wait(lambda: any(worker.conn for worker in server.requests._threads))
 
     began = time.monotonic()
     server.stop()
@@ -420,11 +420,8 @@ def test_a_stalled_upload_does_not_delay_the_stop():
 def test_a_reader_that_stops_reading_is_given_up():
     with running(timeout=0.3) as server, socket.create_connection(server.bind_addr, 10) as sock:
         sock.sendall(b"GET /zeros HTTP/1.1\r\n\r\n")
-        while not any(worker.conn for worker in server.requests._threads):
-            time.sleep(0.001)
-        deadline = time.monotonic() + 10
-        while any(worker.conn for worker in server.requests._threads) and time.monotonic() < deadline:
-            time.sleep(0.01)
+        wait(lambda: any(worker.conn for worker in server.requests._threads))
+        wait(lambda: not any(worker.conn for worker in server.requests._threads))
 
         assert not any(worker.conn for worker in server.requests._threads)
 

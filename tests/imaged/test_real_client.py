@@ -78,7 +78,7 @@ def local(tmp_path_factory):
 
 
 def same(one, other, forms=("raw", "raw")):
-    assert "identical" in qemu_img("compare", "-f", forms[0], "-F", forms[1], one, other)
+    return "identical" in qemu_img("compare", "-f", forms[0], "-F", forms[1], one, other)
 
 
 def url(house, ticket, scheme):
@@ -95,13 +95,13 @@ def test_an_upload_and_a_download_bring_the_disk_and_back(house, local, tmp_path
     source = local[kind, form]
 
     imageio.upload(str(source), url(house, ticket, scheme), house.cafile, max_workers=workers)
-    same(source, image.path, (form, "raw"))
+    assert same(source, image.path, (form, "raw"))
     if kind == "sparse":
         assert image.path.stat().st_blocks * 512 < SIZE / 2
 
     back = tmp_path / f"back.{form}"
     imageio.download(url(house, ticket, scheme), str(back), house.cafile, fmt=form, max_workers=workers)
-    same(source, back, (form, form))
+    assert same(source, back, (form, form))
 
 
 def test_on_the_same_host_the_client_takes_the_unix_socket(house, local):
@@ -110,7 +110,7 @@ def test_on_the_same_host_the_client_takes_the_unix_socket(house, local):
 
     imageio.upload(str(local["sparse", "raw"]), where, house.cafile)
 
-    same(local["sparse", "raw"], image.path)
+    assert same(local["sparse", "raw"], image.path)
     assert {"PUT", "PATCH"} <= set(house.seen)
 
 
@@ -123,8 +123,8 @@ def test_without_some_features_all_arrives_as_well(house, local, tmp_path, monke
     imageio.upload(str(local["sparse", "raw"]), url(house, ticket, "http"), house.cafile)
     imageio.download(url(house, ticket, "http"), str(tmp_path / "back.raw"), house.cafile, fmt="raw")
 
-    same(local["sparse", "raw"], image.path)
-    same(local["sparse", "raw"], tmp_path / "back.raw")
+    assert same(local["sparse", "raw"], image.path)
+    assert same(local["sparse", "raw"], tmp_path / "back.raw")
 
 
 def test_after_an_upload_everything_is_durable(house, local):
@@ -144,7 +144,7 @@ def test_old_bytes_are_zeroed_where_the_disk_has_holes(house, local):
 
     imageio.upload(str(local["sparse", "raw"]), url(house, ticket, "http"), house.cafile)
 
-    same(local["sparse", "raw"], image.path)
+    assert same(local["sparse", "raw"], image.path)
 
 
 @pytest.mark.parametrize("kind", ["sparse", "full"])
@@ -180,7 +180,7 @@ def test_a_ticket_that_only_reads_is_downloaded_by_four(house, local, tmp_path):
 
     imageio.download(url(house, ticket, "https"), str(tmp_path / "back.raw"), house.cafile, fmt="raw", max_workers=4)
 
-    same(local["sparse", "raw"], tmp_path / "back.raw")
+    assert same(local["sparse", "raw"], tmp_path / "back.raw")
 
 
 # ImageioClient: any part of an image
@@ -268,8 +268,8 @@ def test_a_qcow2_behind_qemu_nbd_is_written_and_read(house, local, tmp_path):
         imageio.download(url(house, ticket, "https"), str(tmp_path / "back.qcow2"), house.cafile)
         house.control.delete_ticket(ticket)
 
-    same(local["sparse", "qcow2"], target, ("qcow2", "qcow2"))
-    same(local["sparse", "qcow2"], tmp_path / "back.qcow2", ("qcow2", "qcow2"))
+    assert same(local["sparse", "qcow2"], target, ("qcow2", "qcow2"))
+    assert same(local["sparse", "qcow2"], tmp_path / "back.qcow2", ("qcow2", "qcow2"))
 
 
 def test_an_incremental_download_brings_what_a_bitmap_says(house, tmp_path):
@@ -286,7 +286,7 @@ def test_an_incremental_download_brings_what_a_bitmap_says(house, tmp_path):
         )
         house.control.delete_ticket(ticket)
 
-    same(disk, backup, ("qcow2", "qcow2"))
+    assert same(disk, backup, ("qcow2", "qcow2"))
     assert json.loads(qemu_img("info", "--output=json", backup))["actual-size"] < 4 * MIB
 
 
@@ -309,7 +309,7 @@ def test_qemu_img_reads_an_image_straight_from_our_https_address(house, local, t
     # One coroutine: with its usual eight, QEMU 7.2's https driver forgets transfers that end together, from any server, and waits for ever.
     qemu_img("convert", "-m", 1, "-O", "raw", f"json:{options}", tmp_path / "raw")
 
-    same(local["sparse", "raw"], tmp_path / "raw")
+    assert same(local["sparse", "raw"], tmp_path / "raw")
 
 
 def test_the_product_does_not_import_the_client():
