@@ -3,9 +3,13 @@
 Services answer with the frozen views of `views.py`, and raise the errors of `appliance.errors`. No HTTP and no byte of an image here.
 """
 
+from appliance import addresses as _addresses
 from appliance import authority as _authority
 from appliance.admin.clock import Clock
 from appliance.admin.database import Database
+from appliance.admin.digesting import Digesting
+from appliance.admin.disk_transfers import DiskTransfers
+from appliance.admin.disks import Disks
 from appliance.admin.domains import Domains
 from appliance.admin.enrolment import Enrolment
 from appliance.admin.events import Events
@@ -18,6 +22,7 @@ from appliance.admin.monitor import Monitor
 from appliance.admin.moves import Moves
 from appliance.admin.placement import Placement
 from appliance.admin.resuming import Resuming
+from appliance.admin.shown import Shown
 from appliance.admin.tokens import Tokens
 from appliance.admin.transfers import Transfers
 from appliance.admin.uploads import Uploads
@@ -63,6 +68,7 @@ class Admin:
         places = Placement(database, self.hosts)
         self.domains = Domains(database, self.hosts, places, self.events, clock)
         self.images = Images(config, database, self.hosts, self.domains, places, signer, self.events, clock)
+        self.disks = Disks(config, database, self.hosts, self.domains, places, self.events, clock)
         moves = Moves(self.events, clock, paused_lifetime=config.paused_lifetime, finished_lifetime=config.finished_lifetime)
         live = Live(config, database, self.hosts, self.domains, sessions, clock)
         finalizing = Finalizing(config, database, self.hosts, self.domains, live, moves, self.events, clock)
@@ -78,6 +84,8 @@ class Admin:
             finalizing,
             resuming,
             self.images,
+            self.disks,
+            Digesting(database, self.hosts, places, clock),
             self.logins,
             self.tokens,
             self.events,
@@ -85,19 +93,16 @@ class Admin:
         )
         uploads = Uploads(config, database, self.hosts, self.domains, places, live, moves, self.events, clock)
         self.transfers = Transfers(
-            config,
             database,
             self.hosts,
-            self.domains,
-            places,
             live,
             moves,
             finalizing,
             resuming,
             uploads,
+            DiskTransfers(config, database, self.hosts, self.images, places, live, moves, self.events, clock),
+            Shown(live, _addresses.images(config)),
             signer,
-            self.events,
-            clock,
             self.monitor.wake,
         )
         sessions.on_stopped = self.monitor.stopped

@@ -3,7 +3,7 @@
 import logging
 
 from appliance import errors
-from appliance.admin import domains, events, hosts, live, models, moves, phases, placement
+from appliance.admin import admission, domains, events, hosts, kinds, live, models, moves, phases, placement
 from appliance.admin.clock import Clock
 from appliance.admin.database import Database
 from appliance.admin.phases import Event, Phase
@@ -14,6 +14,8 @@ log = logging.getLogger(__name__)
 
 #: A host that failed at verifying (no qemu-img, a disk that does not read) is asked again after this long, in seconds.
 AGAIN = 30.0
+#: Failures of a job that say nothing of the image.
+HOSTS_FAULT = ("internal", "no-program")
 
 
 class Finalizing:
@@ -57,7 +59,7 @@ class Finalizing:
         if transfer.phase in (Phase.CANCELLED_USER, Phase.CANCELLED_SYSTEM):
             self._move(transfer, Event.CLEANUP)
             return True
-        if transfer.phase == Phase.FINALIZING_SUCCESS:
+        if transfer.phase == Phase.FINALIZING_SUCCESS and not kinds.download(transfer):
             return self._complete(transfer) if transfer.verdict else self._verify(transfer)
         self._clean_up(transfer)
         return True
@@ -83,7 +85,7 @@ class Finalizing:
             return False
         if job["state"] == "done":
             self._live.keep(transfer, verdict=job["result"], reason_code=None, reason=None)
-        elif job["state"] == "failed" and job["error"]["code"] == "internal":
+        elif job["state"] == "failed" and job["error"]["code"] in HOSTS_FAULT:
             # The host's fault, not the image's: its bytes are good as far as anybody knows, and wait until it is mended.
             self._resting[transfer.id] = self._clock.steady() + AGAIN
             self._live.keep(transfer, job=None, reason_code="host-failed", reason=_sentence(job["error"]["message"]))
@@ -98,9 +100,11 @@ class Finalizing:
         job = control.verify(
             transfer.domain_id,
             transfer.volume,
-            format=transfer.format,
+            format=admission.file_format(transfer.volume),
             sha256=transfer.expected_sha256,
             max_virtual_size=self._config.max_virtual_size,
+            # oVirt's clients wait a minute: a large disk is hashed afterwards (digesting.py).
+            digest=not kinds.of_disk(transfer),
         )
         self._live.keep(transfer, job=job["id"])
         return job
@@ -109,7 +113,7 @@ class Finalizing:
         """The bytes are good: the file gets its name, then the image is ok. In this order an image that is ok always has a file."""
         with self._hosts.asking(transfer.host) as control:
             try:
-                control.complete_volume(transfer.domain_id, transfer.volume)
+                volume = control.complete_volume(transfer.domain_id, transfer.volume)
             except client.Refused as refused:
                 if refused.status >= 500:
                     raise
@@ -122,6 +126,7 @@ class Finalizing:
             if image is not None:
                 image.status, image.reason = "ok", None
                 image.sha256 = verdict["sha256"]
+                image.size, image.actual_size = volume["size"], volume["allocated"]
                 image.virtual_size = verdict["virtual_size"]
                 image.bootable = verdict.get("bootable")
                 image.label = verdict.get("label")
@@ -132,17 +137,39 @@ class Finalizing:
 
     def _clean_up(self, transfer: models.Transfer) -> None:
         """Removes the bytes, and the image's record if somebody cancelled; a failed one keeps it, and says why."""
+        if self._spares(transfer):
+            self._unlock(transfer)
+            return
         with self._hosts.asking(transfer.host) as control:
             control.delete_volume(transfer.domain_id, transfer.volume)
         self._drop(transfer)
+
+    def _spares(self, transfer: models.Transfer) -> bool:
+        """The disk is as good as before the transfer: it was only read, or nobody could send anything yet."""
+        if kinds.download(transfer):
+            return True
+        with self._database.reading() as session:
+            image = session.get(models.Image, transfer.image_id) if transfer.image_id else None
+        failed = kinds.of_disk(transfer) and transfer.phase == Phase.FINALIZING_FAILURE
+        return failed and image is not None and image.status != "illegal"
+
+    def _unlock(self, transfer: models.Transfer) -> None:
+        with self._database.session() as session:
+            session.add(transfer)
+            image = session.get(models.Image, transfer.image_id) if transfer.image_id else None
+            if image is not None:
+                image.status, image.reason, image.transfer_id = "ok", None, None
+            self._moves.move(session, transfer, Event.DONE)
+        self._ended(transfer)
 
     def _drop(self, transfer: models.Transfer) -> None:
         with self._database.session() as session:
             session.add(transfer)
             image = session.get(models.Image, transfer.image_id) if transfer.image_id else None
-            cancelled = transfer.phase == Phase.FINALIZING_CLEANUP
+            # As oVirt does it: of a disk whose upload failed nothing is left but the transfer, which says why.
+            forgotten = transfer.phase == Phase.FINALIZING_CLEANUP or kinds.of_disk(transfer)
             self._moves.move(session, transfer, Event.DONE)
-            if image is not None and cancelled:
+            if image is not None and forgotten:
                 session.delete(image)
             elif image is not None:
                 image.volume = None
@@ -150,7 +177,9 @@ class Finalizing:
 
     def _give_up(self, transfer: models.Transfer, error: errors.ApplianceError) -> None:
         """The host did not come back in all the time that a transfer may wait: nothing stays locked for ever."""
-        if transfer.phase == Phase.FINALIZING_SUCCESS:
+        if self._spares(transfer) and (Phase(transfer.phase), Event.DONE) in phases.MOVES:
+            self._unlock(transfer)
+        elif transfer.phase == Phase.FINALIZING_SUCCESS:
             self._move(transfer, Event.FAIL, reason=(error.code, error.sentence))
         elif (Phase(transfer.phase), Event.CLEANUP) in phases.MOVES:
             self._move(transfer, Event.CLEANUP)

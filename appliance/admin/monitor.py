@@ -8,7 +8,25 @@ from collections.abc import Callable
 import sqlalchemy as sa
 
 from appliance import errors
-from appliance.admin import domains, enrolment, events, finalizing, hosts, images, live, logins, models, moves, phases, resuming, tokens
+from appliance.admin import (
+    digesting,
+    disks,
+    domains,
+    enrolment,
+    events,
+    finalizing,
+    hosts,
+    idle,
+    images,
+    kinds,
+    live,
+    logins,
+    models,
+    moves,
+    phases,
+    resuming,
+    tokens,
+)
 from appliance.admin.clock import Clock
 from appliance.admin.database import Database
 from appliance.admin.phases import Event, Phase
@@ -48,6 +66,8 @@ class Monitor:
         finalizing: finalizing.Finalizing,
         resuming: resuming.Resuming,
         images: images.Images,
+        disks: disks.Disks,
+        digesting: digesting.Digesting,
         logins: logins.Logins,
         tokens: tokens.Tokens,
         events: events.Events,
@@ -63,6 +83,8 @@ class Monitor:
         self._finalizing = finalizing
         self._resuming = resuming
         self._images = images
+        self._disks = disks
+        self._digesting = digesting
         self._logins = logins
         self._tokens = tokens
         self._events = events
@@ -70,7 +92,7 @@ class Monitor:
         self._swept: float | None = None
         #: Hosts that answered when they were looked at last, and when they were asked which domains they see.
         self._known: set[str] = set()
-        self._learned: dict[str, float] = {}
+        self._learned: dict[str, tuple[float, set[str] | None]] = {}
         self._tried: dict[str, float] = {}
         self._full: set[str] = set()
         self._changed = threading.Condition()
@@ -169,6 +191,7 @@ class Monitor:
             soon |= self._guarded(transfer_id, up and not self._hosts.silent(host.id))
         if up:
             self._images.tend(host)
+            self._digesting.tend(host)
         return soon
 
     def _acquaint(self, host: models.Host) -> None:
@@ -177,12 +200,19 @@ class Monitor:
             self._enrolment.renew(host)
             if host.id not in self._known:
                 self._live.weed(host)
-            if host.id not in self._known or self._clock.steady() - self._learned.get(host.id, 0.0) >= LEARN:
-                self._domains.learn(host)
-                self._learned[host.id] = self._clock.steady()
+            self._learn(host)
             self._known.add(host.id)
         except errors.ApplianceError as error:
             log.warning("Host %s: %s", host.name, error)
+
+    def _learn(self, host: models.Host) -> None:
+        """Asks the host which domains it sees: once in a while, when it is back, and when there is another one to be seen."""
+        with self._database.reading() as session:
+            domains = set(session.scalars(sa.select(models.Domain.id)))
+        time, known = self._learned.get(host.id, (0.0, None))
+        if host.id not in self._known or domains != known or self._clock.steady() - time >= LEARN:
+            self._domains.learn(host)
+            self._learned[host.id] = self._clock.steady(), domains
 
     def _guarded(self, transfer_id: str, up: bool) -> bool:
         """Looks at one transfer; whatever is wrong with it does not keep the others from being looked at."""
@@ -225,7 +255,7 @@ class Monitor:
         timeout = self._config.heartbeat_timeout
         if full:
             self._lose(transfer, "no-space", f"Storage domain {transfer.domain.name} is full.")
-        elif self._live.silence(transfer.id) > timeout:
+        elif not kinds.of_disk(transfer) and self._live.silence(transfer.id) > timeout:
             self._lose(
                 transfer,
                 "heartbeat",
@@ -237,6 +267,7 @@ class Monitor:
             try:
                 if transfer.phase == Phase.TRANSFERRING:
                     self._live.tend(transfer)
+                    self._look_idle(transfer)
                 else:
                     # Nobody works on it: the process that did has died. What it had begun is repeatable.
                     self._live.connect(transfer)
@@ -248,6 +279,16 @@ class Monitor:
         elif self._hosts.gone(host.id):
             self._move(transfer, Event.LOST, ("host-down", f"Host {host.name} does not answer."))
             self._live.cut(transfer)
+
+    def _look_idle(self, transfer: models.Transfer) -> None:
+        """Of an oVirt client's transfer the silence tells whether it is at its end."""
+        if not kinds.of_disk(transfer):
+            return
+        verdict = idle.verdict(transfer, self._live.silence(transfer.id), self._live.progress(transfer).transferred)
+        if verdict is None:
+            return
+        self._move(transfer, *verdict)
+        self._live.revoke(transfer)
 
     def _go_on(self, transfer: models.Transfer) -> None:
         """Resumes what nobody has paused, when its host is back or another one can do it. The file was proven to be the same before."""
@@ -302,6 +343,7 @@ class Monitor:
                 execution_options={"synchronize_session": False},
             )
             session.execute(sa.delete(models.Transfer).where(models.Transfer.id.in_(old)), execution_options={"synchronize_session": False})
+        self._disks.tend()
         self._logins.forget()
         self._tokens.forget()
         self._enrolment.forget()

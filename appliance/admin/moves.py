@@ -6,25 +6,31 @@ import sqlalchemy as sa
 from sqlalchemy import orm
 
 from appliance import errors
-from appliance.admin import events, models, phases, views
+from appliance.admin import events, kinds, models, phases, views
 from appliance.admin.clock import Clock
 from appliance.admin.phases import Event, Phase
 
 #: What the list of events says of each move: severity and sentence.
 SENTENCES: dict[Event, tuple[str, str]] = {
-    Event.READY: (events.INFO, "The upload of {name} is ready for data"),
-    Event.PAUSE: (events.INFO, "The upload of {name} was paused"),
-    Event.LOST: (events.WARNING, "The upload of {name} was paused by the system: {reason}"),
-    Event.RESUME: (events.INFO, "The upload of {name} was resumed"),
-    Event.CANCEL: (events.INFO, "The upload of {name} was cancelled"),
-    Event.FAIL: (events.ERROR, "The upload of {name} failed: {reason}"),
+    Event.READY: (events.INFO, "The {direction} of {name} is ready for data"),
+    Event.PAUSE: (events.INFO, "The {direction} of {name} was paused"),
+    Event.LOST: (events.WARNING, "The {direction} of {name} was paused by the system: {reason}"),
+    Event.RESUME: (events.INFO, "The {direction} of {name} was resumed"),
+    Event.CANCEL: (events.INFO, "The {direction} of {name} was cancelled"),
+    Event.FAIL: (events.ERROR, "The {direction} of {name} failed: {reason}"),
     Event.FINALIZE: (events.INFO, "All of {name} was sent, and is verified now"),
     Event.CLEANUP: (events.INFO, "What had arrived of {name} is removed"),
 }
 ENDS: dict[Phase, tuple[str, str]] = {
     Phase.FINISHED_SUCCESS: (events.INFO, "{name} is verified and ready for use"),
-    Phase.FINISHED_FAILURE: (events.INFO, "The failed upload of {name} is cleaned up"),
-    Phase.FINISHED_CLEANUP: (events.INFO, "The cancelled upload of {name} is cleaned up"),
+    Phase.FINISHED_FAILURE: (events.INFO, "The failed {direction} of {name} is cleaned up"),
+    Phase.FINISHED_CLEANUP: (events.INFO, "The cancelled {direction} of {name} is cleaned up"),
+}
+#: Where a download's sentence is another one.
+OF_DOWNLOADS: dict[Event | Phase, tuple[str, str]] = {
+    Event.FINALIZE: (events.INFO, "The download of {name} is at its end"),
+    Event.CLEANUP: (events.INFO, "The download of {name} is put away"),
+    Phase.FINISHED_SUCCESS: (events.INFO, "{name} was downloaded"),
 }
 
 #: Moves that go on with the reason of the one before.
@@ -72,16 +78,18 @@ class Moves:
         if moved is None:
             raise errors.NotAllowed(phase=transfer.phase, event=str(event))
         image = session.get(models.Image, transfer.image_id) if transfer.image_id else None
-        if image is not None and event in (Event.FAIL, Event.CANCEL):
+        if image is not None and event in (Event.FAIL, Event.CANCEL) and not kinds.download(transfer):
             # The name is free again at once, even if the bytes go later.
             image.claim = None
-            if event is Event.FAIL:
+            # A disk that was there before, and to which nobody could send anything yet, is as good as it was.
+            untouched = kinds.of_disk(transfer) and before is Phase.INITIALIZING and not kinds.replaces(transfer)
+            if event is Event.FAIL and not untouched:
                 image.status, image.reason = "illegal", transfer.reason
-        severity, sentence = ENDS[target] if event is Event.DONE else SENTENCES[event]
+        severity, sentence = _sentence(transfer, event, target)
         self._events.record(
             session,
             f"transfer-{target}".replace("_", "-"),
-            sentence.format(name=transfer.name, reason=transfer.reason),
+            sentence.format(direction=transfer.direction, name=transfer.name, reason=transfer.reason),
             severity=severity,
             user=user,
             transfer=transfer,
@@ -93,3 +101,11 @@ class Moves:
         if phase in phases.LIVE:
             return None
         return now + (self._finished if phase in phases.FINISHED else self._paused)
+
+
+def _sentence(transfer: models.Transfer, event: Event, target: Phase) -> tuple[str, str]:
+    """What the list of events says: severity and sentence."""
+    key = target if event is Event.DONE else event
+    if kinds.download(transfer) and key in OF_DOWNLOADS:
+        return OF_DOWNLOADS[key]
+    return ENDS[target] if event is Event.DONE else SENTENCES[event]

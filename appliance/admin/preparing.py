@@ -9,9 +9,7 @@ def prepare(control: client.Control, transfer: models.Transfer) -> str:
     """The URL for the transfer's ticket; what it names is there, and ready. Repeatable. Raises as `control` does."""
     domain, volume = transfer.domain_id, transfer.volume
     if not kinds.of_disk(transfer):
-        made = control.create_volume(
-            domain, volume, size=transfer.size, allocation=transfer.allocation, initial_size=transfer.initial_size
-        )
+        made = control.create_volume(domain, volume, size=transfer.size, allocation=transfer.allocation, initial_size=transfer.initial_size)
         return made["url"]
     if transfer.export:
         return control.export(domain, volume, transfer.id, read_only=kinds.download(transfer))["url"]

@@ -1,7 +1,7 @@
 """Who may do what: an admin everything, an uploader what is their own, a viewer look and download."""
 
 from appliance import errors
-from appliance.admin import views
+from appliance.admin import kinds, models, views
 
 ADMIN, UPLOADER, VIEWER = ROLES = ("admin", "uploader", "viewer")
 
@@ -17,8 +17,23 @@ def owns(user: views.User, owner_id: str) -> bool:
     return user.role == ADMIN or (user.role == UPLOADER and user.id == owner_id)
 
 
+def moves(user: views.User, transfer: models.Transfer) -> bool:
+    """`user` may change the transfer. Who may only look may download, and so end what they began."""
+    return owns(user, transfer.owner_id) or (kinds.download(transfer) and user.id == transfer.owner_id)
+
+
 def change(user: views.User, owner_id: str, action: str) -> None:
     """`user` may do `action` with what belongs to `owner_id`. Raises errors.Forbidden, which names the role that may."""
     if not owns(user, owner_id):
-        needed = "the role admin" if user.role == UPLOADER else "the role admin, or uploader for one's own"
-        raise errors.Forbidden(role=user.role, action=f"{action}: that takes {needed}")
+        raise _forbidden(user, action)
+
+
+def change_transfer(user: views.User, transfer: models.Transfer, action: str) -> None:
+    """`user` may do `action` with the transfer. Raises as `change`."""
+    if not moves(user, transfer):
+        raise _forbidden(user, action)
+
+
+def _forbidden(user: views.User, action: str) -> errors.Forbidden:
+    needed = "the role admin" if user.role == UPLOADER else "the role admin, or uploader for one's own"
+    return errors.Forbidden(role=user.role, action=f"{action}: that takes {needed}")

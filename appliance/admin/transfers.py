@@ -1,4 +1,4 @@
-"""Uploads, as people and scripts ask for them. The byte's own way is the transfer room's; what goes on unasked is the monitor's."""
+"""Transfers, as people and scripts ask for them. The byte's own way is the transfer room's; what goes on unasked is the monitor's."""
 
 import contextlib
 from collections.abc import Callable
@@ -9,27 +9,25 @@ from sqlalchemy import orm
 from appliance import errors
 from appliance.admin import (
     admission,
-    domains,
-    events,
+    disk_transfers,
     finalizing,
     hosts,
     identity,
+    kinds,
     lists,
     live,
     models,
     moves,
     phases,
-    placement,
     ranges,
     resuming,
     rights,
+    shown,
     uploads,
     views,
 )
-from appliance.admin.clock import Clock
 from appliance.admin.database import Database
 from appliance.admin.phases import Event, Phase
-from appliance.config import Config
 from appliance.transfer import tickets
 from imaged import client
 
@@ -39,6 +37,17 @@ STATES: dict[str, tuple[Phase, ...]] = {
     "unfinished": phases.LIVE + phases.PAUSED + phases.ENDING,
     "finished": phases.FINISHED,
 }
+
+#: Phases in which what cancelling, or finalizing, leads to has begun or happened already.
+CANCELLED = (
+    Phase.CANCELLED_USER,
+    Phase.CANCELLED_SYSTEM,
+    Phase.FINALIZING_FAILURE,
+    Phase.FINALIZING_CLEANUP,
+    Phase.FINISHED_FAILURE,
+    Phase.FINISHED_CLEANUP,
+)
+FINALIZED = (Phase.FINALIZING_SUCCESS, Phase.FINISHED_SUCCESS)
 
 #: The host hashes at most 64 ranges of 64 MiB at once; a piece has at most 1 MiB.
 DIGESTS = 32
@@ -52,34 +61,28 @@ class Transfers:
 
     def __init__(
         self,
-        config: Config,
         database: Database,
         hosts: hosts.Hosts,
-        domains: domains.Domains,
-        places: placement.Placement,
         live: live.Live,
         moves: moves.Moves,
         finalizing: finalizing.Finalizing,
         resuming: resuming.Resuming,
         uploads: uploads.Uploads,
+        disk_transfers: disk_transfers.DiskTransfers,
+        shown: shown.Shown,
         signer: tickets.Signer,
-        events: events.Events,
-        clock: Clock,
         wake: Callable[[], None],
     ):
-        self._config = config
         self._database = database
         self._hosts = hosts
-        self._domains = domains
-        self._places = places
         self._live = live
         self._moves = moves
         self._finalizing = finalizing
         self._resuming = resuming
         self._uploads = uploads
+        self._disk_transfers = disk_transfers
+        self._shown = shown
         self._signer = signer
-        self._events = events
-        self._clock = clock
         self._wake = wake
 
     def check(self, user: views.User, request: views.NewTransfer) -> views.Checked:
@@ -90,12 +93,16 @@ class Transfers:
         """Starts an upload of a new image. Raises as Uploads.create."""
         return self.get(user, self._uploads.create(user, request))
 
+    def start(self, user: views.User, request: views.NewImageTransfer) -> views.Transfer:
+        """Starts an upload to, or a download of, a disk that exists. Raises as DiskTransfers.start."""
+        return self.get(user, self._disk_transfers.start(user, request))
+
     def get(self, user: views.User, transfer_id: str) -> views.Transfer:
         """As it is now: of a running upload the host is asked what has arrived. Every role may look. Raises errors.NotFound."""
         transfer = self._load(transfer_id)
         if transfer.phase == Phase.TRANSFERRING and not self._hosts.silent(transfer.host.id):
             transfer = self._asked(transfer)
-        return self._view(user, transfer)
+        return self._shown.view(user, transfer)
 
     def page(self, user: views.User, *, state: str | None = None, limit: int = lists.LIMIT, after: str | None = None) -> views.Page:
         """Transfers, newest first; `state` is running, unfinished or finished. Raises errors.Invalid."""
@@ -105,7 +112,7 @@ class Transfers:
                 raise errors.Invalid(field="state", reason=f"it must be one of {', '.join(STATES)}")
             query = query.where(models.Transfer.phase.in_([str(phase) for phase in STATES[state]]))
         with self._database.reading() as session:
-            return lists.page(session, query, limit, lambda row: self._view(user, row), lists.cursor)
+            return lists.page(session, query, limit, lambda row: self._shown.view(user, row), lists.cursor)
 
     def counts(self) -> dict[str, int]:
         """How many there are in each phase that any is in."""
@@ -114,9 +121,14 @@ class Transfers:
             return {row.phase: row[1] for row in rows}
 
     def ticket(self, user: views.User, transfer_id: str) -> views.Ticket:
-        """A signed ticket for writing. Raises errors.NotFound, Forbidden, NotAllowed (unless it is transferring), HostDown."""
+        """A signed ticket for writing.
+
+        Raises errors.NotFound, Forbidden, NoSignedTicket, NotAllowed (unless it is transferring), HostDown.
+        """
         with self._live.holding(transfer_id):
             transfer = self._own(user, transfer_id, "send data to this upload")
+            if kinds.of_disk(transfer):
+                raise errors.NoSignedTicket
             if transfer.phase != Phase.TRANSFERRING:
                 raise errors.NotAllowed(phase=transfer.phase, event="take data")
             # The ticket is on the host when the client gets it, and what has arrived is known as of now: nothing is sent twice.
@@ -138,10 +150,22 @@ class Transfers:
         progress = self._live.progress(transfer)
         return views.Beat(transfer.phase, transfer.reason, progress.durable, ranges.total(progress.durable))
 
+    def extend(self, user: views.User, transfer_id: str) -> views.Transfer:
+        """The client is there, though it moves nothing. Raises errors.NotFound, Forbidden, NotAllowed, HostDown, HostRefused."""
+        with self._live.holding(transfer_id):
+            transfer = self._own(user, transfer_id, "keep this transfer alive")
+            if transfer.phase == Phase.TRANSFERRING:
+                self._live.touch(transfer)
+            elif transfer.phase not in phases.LIVE:
+                raise errors.NotAllowed(phase=transfer.phase, event="be extended")
+        return self.get(user, transfer_id)
+
     def pause(self, user: views.User, transfer_id: str) -> views.Transfer:
-        """No byte is written any more when this returns. Raises errors.NotFound, Forbidden, NotAllowed."""
+        """No byte is written any more when this returns. Raises errors.NotFound, Forbidden, NoPause, NotAllowed."""
         with self._live.holding(transfer_id):
             transfer = self._own(user, transfer_id, "pause this upload")
+            if kinds.download(transfer):
+                raise errors.NoPause
             self._move(transfer, Event.PAUSE, user=user)
             self._live.revoke(transfer)
         return self.get(user, transfer_id)
@@ -176,7 +200,10 @@ class Transfers:
         Raises errors.NotFound, Forbidden, NotAllowed.
         """
         with self._live.holding(transfer_id):
-            transfer = self._own(user, transfer_id, "cancel this upload")
+            transfer = self._own(user, transfer_id, "cancel this transfer")
+            if kinds.of_disk(transfer) and transfer.phase in CANCELLED:
+                # As an oVirt client may ask that was not there when the system cancelled it.
+                return self._shown.view(user, transfer)
             self._move(transfer, Event.CANCEL, user=user)
             self._finalizing.advance(transfer)
         self._wake()
@@ -188,7 +215,10 @@ class Transfers:
         Raises errors.NotFound, Forbidden, NotAllowed, HostDown, and Incomplete: then it stays as it is.
         """
         with self._live.holding(transfer_id):
-            transfer = self._own(user, transfer_id, "finalize this upload")
+            transfer = self._own(user, transfer_id, "finalize this transfer")
+            if kinds.of_disk(transfer) and transfer.phase in FINALIZED:
+                # A download that was read to its end is finalized unasked.
+                return self._shown.view(user, transfer)
             phases.move(Phase(transfer.phase), Event.FINALIZE)
             self._live.tend(transfer)
             self._check_complete(transfer)
@@ -205,9 +235,25 @@ class Transfers:
         return self.get(user, transfer_id)
 
     def _check_complete(self, transfer: models.Transfer) -> None:
-        gaps = ranges.missing(self._live.progress(transfer).durable, transfer.size)
-        if gaps:
+        progress = self._live.progress(transfer)
+        gaps = ranges.missing(progress.durable, transfer.size)
+        if gaps and not self._may_have_gaps(transfer, progress):
             raise errors.Incomplete(missing=ranges.total(gaps), details={"missing": [list(gap) for gap in gaps[:LISTED]]})
+
+    def _may_have_gaps(self, transfer: models.Transfer, progress: live.Progress) -> bool:
+        """Bytes that were not sent are as they should be: nothing is missing."""
+        if not kinds.of_disk(transfer):
+            return False
+        if kinds.download(transfer):
+            return True
+        if kinds.replaces(transfer):
+            # A qcow2 file may have any length: the verification judges it.
+            return bool(progress.durable)
+        with self._database.reading() as session:
+            image = session.get_one(models.Image, transfer.image_id)
+        # A part of what a disk holds may be written over. And of a new, sparse one a client may leave out the zeros: as oVirt's own
+        # does, which ends with a flush. One that broke off has not said that.
+        return image.completed_at is not None or (progress.flushed and transfer.allocation == "sparse")
 
     def _prove(self, transfer: models.Transfer, proof: views.Proof) -> None:
         """Raises errors.DifferentFile unless everything that the proof shows is what was recorded, and what the host holds."""
@@ -247,51 +293,13 @@ class Transfers:
 
     def _own(self, user: views.User, transfer_id: str, action: str) -> models.Transfer:
         transfer = self._load(transfer_id)
-        rights.change(user, transfer.owner_id, action)
+        rights.change_transfer(user, transfer, action)
         return transfer
 
     def _move(self, transfer: models.Transfer, event: Event, **options) -> None:
         with self._database.session() as session:
             session.add(transfer)
             self._moves.move(session, transfer, event, **options)
-
-    def _view(self, user: views.User, transfer: models.Transfer) -> views.Transfer:
-        progress = self._live.progress(transfer)
-        phase = Phase(transfer.phase)
-        return views.Transfer(
-            id=transfer.id,
-            image_id=transfer.image_id,
-            name=transfer.name,
-            direction=transfer.direction,
-            phase=str(phase),
-            reason=transfer.reason,
-            reason_code=transfer.reason_code,
-            size=transfer.size,
-            format=transfer.format,
-            content_type=transfer.content_type,
-            domain=views.Ref(transfer.domain.id, transfer.domain.name),
-            host=views.Ref(transfer.host.id, transfer.host.name) if transfer.host_id else None,
-            owner=transfer.owner.name,
-            client=transfer.client,
-            durable=progress.durable,
-            durable_bytes=ranges.total(progress.durable),
-            transferred_bytes=progress.transferred,
-            verify=self._live.verify.get(transfer.id) if phase is Phase.FINALIZING_SUCCESS else None,
-            expected_sha256=transfer.expected_sha256,
-            sha256=(transfer.verdict or {}).get("sha256"),
-            modified=transfer.modified,
-            actions=phases.actions(phase) if rights.owns(user, transfer.owner_id) else (),
-            created_at=transfer.created_at,
-            updated_at=transfer.updated_at,
-            expires_at=transfer.expires_at,
-            inactivity_timeout=transfer.inactivity_timeout,
-            timeout_policy=transfer.timeout_policy,
-            shallow=transfer.shallow,
-            filename=transfer.filename,
-            correlation_id=transfer.correlation_id,
-            transfer_url=None,
-            proxy_url=None,
-        )
 
 
 def find(session: orm.Session, transfer_id: str) -> models.Transfer:

@@ -85,14 +85,15 @@ class Relay:
 
     @contextlib.contextmanager
     def receive(
-        self, session: sessions.Session, headers: Headers, interrupt: Callable[[], None]
+        self, session: sessions.Session, target: str, headers: Headers, interrupt: Callable[[], None]
     ) -> Iterator[tuple[client.Response, memoryview]]:
-        """The host's answer to a GET of the session's image, and a buffer to read its body with, inside the context.
+        """The host's answer to a GET of `target`, and a buffer to read its body with, inside the context.
 
-        `interrupt` ends the client's connection. Raises as `send`; a host that fails in the middle of its answer is errors.HostDown too.
+        `target` is the session's URL, or what lies below it. `interrupt` ends the client's connection. Raises as `send`; a host that fails
+        in the middle of its answer is errors.HostDown too.
         """
         with self._explained(session), session.holding(interrupt), self._connection(session) as connection, buffers.borrow() as buffer:
-            connection.start("GET", session.url, list(headers))
+            connection.start("GET", target, list(headers))
             yield connection.response(), buffer
 
     @contextlib.contextmanager

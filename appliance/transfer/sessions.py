@@ -1,6 +1,7 @@
 """Sessions of clients that move bytes: in memory, one for each transfer, the newest wins.
 
-Losing them costs a client one more round for a new ticket, nothing else.
+Losing them costs a client one more round for a new ticket, nothing else. Some clients (oVirt's) know no sessions: to these the ticket's id
+in the URL is the credential, and a transfer of theirs is admitted by who started it.
 """
 
 import contextlib
@@ -9,7 +10,7 @@ import threading
 import time
 import uuid
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 from appliance import errors
 from appliance.transfer import tickets
@@ -104,6 +105,7 @@ class Sessions:
         self._newest: dict[str, Session] = {}
         self._used: dict[str, float] = {}
         self._implicit: dict[str, Session] = {}
+        self._admitted: dict[str, Session] = {}
         self._detached: weakref.WeakSet[Session] = weakref.WeakSet()
 
     def open(self, token: str) -> Session:
@@ -119,6 +121,31 @@ class Sessions:
             session = self._implicit.get(ticket.id)
             if session is None:
                 session = self._implicit[ticket.id] = self._open(ticket)
+        session.check()
+        return session
+
+    def admit(self, *, transfer: str, host: str, ticket: str, ops: Sequence[str], size: int) -> None:
+        """Lets everybody who knows the id `ticket` move the transfer's bytes, on any number of connections, until `end_transfer`.
+
+        `host` is the host's id, `size` bytes. Repeatable; of one transfer the newest ticket counts.
+        """
+        with self._lock:
+            older = self._newest.get(transfer)
+            if older is not None and older.ticket.ticket == ticket and ticket in self._admitted:
+                return
+            if older is not None:
+                self._admitted.pop(older.ticket.ticket, None)
+            session = Session(tickets.Ticket("", "", transfer, host, ticket, tuple(ops), size, float("inf")))
+            self._admitted[ticket] = self._newest[transfer] = session
+        if older is not None:
+            older.end(errors.SessionReplaced)
+
+    def admitted(self, ticket: str) -> Session:
+        """The session of who brings nothing but the ticket's id. Raises errors.NoSession."""
+        with self._lock:
+            session = self._admitted.get(ticket)
+        if session is None:
+            raise errors.NoSession
         session.check()
         return session
 
@@ -147,14 +174,15 @@ class Sessions:
             session = self._newest.pop(transfer_id, None)
             if session is not None:
                 self._sessions.pop(session.id, None)
+                self._admitted.pop(session.ticket.ticket, None)
         if session is not None:
             session.end()
 
     def end_all(self) -> None:
         """Ends every session: the process stops."""
         with self._lock:
-            sessions = [*self._sessions.values(), *self._detached]
-            for table in (self._sessions, self._newest, self._implicit):
+            sessions = [*self._sessions.values(), *self._admitted.values(), *self._detached]
+            for table in (self._sessions, self._newest, self._implicit, self._admitted):
                 table.clear()
         for session in sessions:
             session.end()

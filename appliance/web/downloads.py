@@ -39,9 +39,11 @@ class Downloads:
         """The answer to a GET or HEAD of an image's bytes, which the asker may read: that has been decided.
 
         One range, If-Range and If-None-Match are honoured; several ranges are answered with the whole, as the standard allows.
-        A finished image never changes, so its digest is its ETag. Raises errors.OutOfRange, Busy, HostDown.
+        Its digest is its ETag; while that is not known, when it was completed tells it from what it was before.
+        Raises errors.OutOfRange, Busy, HostDown.
         """
-        etag = f'"{image.sha256 or image.id}"'
+        completed = image.completed_at.timestamp() if image.completed_at else 0
+        etag = f'"{image.sha256 or f"{image.id}-{completed:.6f}"}"'
         headers = {
             "Content-Type": "application/octet-stream",
             "Content-Disposition": disposition(image.name),
@@ -72,22 +74,24 @@ class Downloads:
 
 
 def begin(
-    passing: relay.Relay, room: slots.Slots, session: sessions.Session, headers: relay.Headers, body: httpd.Body
+    passing: relay.Relay, room: slots.Slots, session: sessions.Session, headers: relay.Headers, body: httpd.Body, below: str = ""
 ) -> tuple[client.Response, Pieces]:
     """Asks the session's host for the image: its answer, and the bytes of it still to come. `body` is the request's (empty) one.
+
+    With `below` (a path and a query) it is asked for what lies there: `/extents`.
 
     Raises errors.Busy, HostDown, and what a session that has ended raises. Once the answer has begun, a failure can only be told by
     ending the client's connection before the announced length.
     """
-    pieces = _stream(passing, room, session, headers, body)
+    pieces = _stream(passing, room, session, session.url + below, headers, body)
     return next(pieces), pieces
 
 
-def _stream(passing, room, session, headers, body) -> Generator:
+def _stream(passing, room, session, target, headers, body) -> Generator:
     """First the host's answer, then the pieces: one generator, so that closing it leaves every context in the right order."""
     begun = False
     try:
-        with room.take(), passing.receive(session, headers, body.break_off) as (response, buffer):
+        with room.take(), passing.receive(session, target, headers, body.break_off) as (response, buffer):
             yield response
             begun = True
             moved = relay.TRAFFIC.begin("read", body.path)

@@ -22,7 +22,13 @@ log = logging.getLogger(__name__)
 TEXT = "text/plain; charset=UTF-8"
 MAX_PATCH_BYTES = 64 << 10
 METHODS = ("OPTIONS", "GET", "HEAD", "PUT", "PATCH")
-FEATURES = ("zero", "flush")
+FEATURES = ("checksum", "extents", "flush", "zero")
+#: What may be asked about an image, beside its bytes, and the parameters that go on to the host.
+ABOUT = {
+    ("extents",): ("context", "offset", "length"),
+    ("checksum",): ("algorithm", "block_size"),
+    ("checksum", "algorithms"): (),
+}
 
 #: What a client's request may tell the host, and what the host may tell the client. Everything else stays between two neighbours.
 REQUEST_HEADERS = ("Content-Range", "Content-Digest", "Content-Type")
@@ -74,6 +80,9 @@ class Images:
             case ["", "images", image] if image:
                 _allow(method, *METHODS)
                 return getattr(self, f"_{method.lower()}")(environ, image)
+            case ["", "images", image, *about] if image and tuple(about) in ABOUT:
+                _allow(method, "GET")
+                return self._about(environ, image, tuple(about))
             case ["", "info", ""]:
                 _allow(method, "GET", "HEAD")
                 return answers.of_json({"version": importlib.metadata.version("image-appliance")})
@@ -113,6 +122,14 @@ class Images:
         host, pieces = downloads.begin(self._relay, self._slots, session, wanted, httpd.Body(environ))
         return answers.Answer(host.status, pieces, {**_headers(host.headers.items()), "Accept-Ranges": "bytes"})
 
+    def _about(self, environ: dict, image: str, about: tuple[str, ...]) -> answers.Answer:
+        session = self._authorize(environ, image, "read")
+        asked = urllib.parse.parse_qsl(environ["QUERY_STRING"], keep_blank_values=True)
+        query = urllib.parse.urlencode([(name, value) for name, value in asked if name in ABOUT[about]])
+        below = "/" + "/".join(about) + (f"?{query}" if query else "")
+        host, pieces = downloads.begin(self._relay, self._slots, session, [], httpd.Body(environ), below)
+        return answers.Answer(host.status, pieces, _headers(host.headers.items()))
+
     def _head(self, environ: dict, image: str) -> answers.Answer:
         session = self._authorize(environ, image, "read")
         headers = {"Content-Length": str(session.ticket.size), "Content-Type": "application/octet-stream", "Accept-Ranges": "bytes"}
@@ -143,14 +160,17 @@ class Images:
             return _passed(self._relay.send(session, environ["REQUEST_METHOD"], target, headers, body))
 
     def _authorize(self, environ: dict, image: str, op: str | None) -> sessions.Session:
-        """The session of this request, which must be alive, for this image, and allow `op` (None: whatever it allows)."""
+        """The session of this request, which must be alive, for this image, and allow `op` (None: whatever it allows).
+
+        Who brings none may know the ticket of a transfer that needs none.
+        """
         session_id, token = environ.get("HTTP_SESSION_ID"), _bearer(environ)
         if session_id:
             session = self._sessions.get(session_id)
         elif token:
             session = self._sessions.bearer(token)
         else:
-            raise errors.NoSession
+            session = self._sessions.admitted(image)
         if image != session.ticket.ticket:
             raise errors.WrongImage
         session.check(op)

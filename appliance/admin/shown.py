@@ -1,0 +1,60 @@
+"""A transfer as it is shown."""
+
+from appliance.admin import kinds, live, models, phases, ranges, rights, views
+from appliance.admin.phases import Phase
+
+
+class Shown:
+    def __init__(self, live: live.Live, proxy: str):
+        """`proxy` is where clients reach the bytes that pass through here: `https://host:port`."""
+        self._live = live
+        self._proxy = proxy
+
+    def view(self, user: views.User, transfer: models.Transfer) -> views.Transfer:
+        """As `user` may see it."""
+        progress = self._live.progress(transfer)
+        phase = Phase(transfer.phase)
+        mine = rights.moves(user, transfer)
+        actions = phases.actions(phase) if mine else ()
+        if kinds.download(transfer):
+            actions = tuple(action for action in actions if action != "pause")
+        # Whoever knows the ticket's id may move its bytes.
+        open_for_bytes = mine and kinds.of_disk(transfer) and phase is Phase.TRANSFERRING and transfer.ticket is not None
+        return views.Transfer(
+            id=transfer.id,
+            image_id=transfer.image_id,
+            name=transfer.name,
+            direction=transfer.direction,
+            phase=str(phase),
+            reason=transfer.reason,
+            reason_code=transfer.reason_code,
+            size=transfer.size,
+            format=transfer.format,
+            content_type=transfer.content_type,
+            domain=views.Ref(transfer.domain.id, transfer.domain.name),
+            host=views.Ref(transfer.host.id, transfer.host.name) if transfer.host_id else None,
+            owner=transfer.owner.name,
+            client=transfer.client,
+            durable=progress.durable,
+            durable_bytes=ranges.total(progress.durable),
+            transferred_bytes=progress.transferred,
+            verify=self._live.verify.get(transfer.id) if phase is Phase.FINALIZING_SUCCESS else None,
+            expected_sha256=transfer.expected_sha256,
+            sha256=(transfer.verdict or {}).get("sha256"),
+            modified=transfer.modified,
+            actions=actions,
+            created_at=transfer.created_at,
+            updated_at=transfer.updated_at,
+            expires_at=transfer.expires_at,
+            inactivity_timeout=transfer.inactivity_timeout,
+            timeout_policy=transfer.timeout_policy,
+            shallow=transfer.shallow,
+            filename=transfer.filename,
+            correlation_id=transfer.correlation_id,
+            transfer_url=self._url(transfer.host.public or self._proxy, transfer) if open_for_bytes else None,
+            proxy_url=self._url(self._proxy, transfer) if open_for_bytes else None,
+        )
+
+    @staticmethod
+    def _url(base: str, transfer: models.Transfer) -> str:
+        return f"{base}/images/{transfer.ticket}"
