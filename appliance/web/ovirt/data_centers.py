@@ -10,16 +10,18 @@ from appliance.web.ovirt.paths import of
 
 FOLLOWS = ("storage_domains",)
 
+#: What is searched is the one data center, as the storage domains in it.
+FIELDS = {
+    "name": lambda _: DATA_CENTER.name,
+    "id": lambda _: DATA_CENTER.id,
+    "status": lambda _: search.Word("up"),
+    "storage.name": lambda contained: tuple(domain.name for domain in contained),
+}
+
 
 def index(call: Call) -> Many:
-    names = tuple(domain.name for domain in call.admin.domains.all())
-    fields = {
-        "name": lambda _: DATA_CENTER.name,
-        "id": lambda _: DATA_CENTER.id,
-        "status": lambda _: search.Word("up"),
-        "storage.name": lambda _: names,
-    }
-    return many("data_centers", "data_center", (_entity(call) for _ in call.found([DATA_CENTER], fields)))
+    found = call.found([call.admin.domains.all()], FIELDS)
+    return many("data_centers", "data_center", (_entity(call) for _ in found))
 
 
 def show(call: Call) -> Entity:
