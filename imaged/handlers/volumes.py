@@ -23,11 +23,11 @@ def routes(context: Any) -> list[tuple[re.Pattern[str], object]]:
         (re.compile(r"/domains/([^/]+)/volumes\Z"), All(context.volumes)),
         (re.compile(rf"{VOLUME}\Z"), One(context.volumes, context.jobs, context.exports)),
         (re.compile(rf"{VOLUME}/complete\Z"), Complete(context.volumes)),
-        (re.compile(rf"{VOLUME}/reset\Z"), Reset(context.volumes, context.exports)),
+        (re.compile(rf"{VOLUME}/reset\Z"), Reset(context.volumes, context.jobs, context.exports)),
         (re.compile(rf"{VOLUME}/digests\Z"), Digests(context.volumes)),
         (re.compile(rf"{VOLUME}/verify\Z"), Verify(context.volumes, context.jobs, context.exports)),
         (re.compile(rf"{VOLUME}/sha256\Z"), Sha256(context.volumes, context.jobs, context.exports)),
-        (re.compile(rf"{VOLUME}/export\Z"), Export(context.exports)),
+        (re.compile(rf"{VOLUME}/export\Z"), Export(context.jobs, context.exports)),
     ]
 
 
@@ -76,25 +76,31 @@ class Complete:
 
 
 class Reset:
-    def __init__(self, volumes, exports):
+    def __init__(self, volumes, jobs, exports):
         self._volumes = volumes
+        self._jobs = jobs
         self._exports = exports
 
     def post(self, request: webob.Request, domain: str, name: str) -> webob.Response:
         size = handlers.field(handlers.json_body(request), "size", int, 0)
         with self._exports.none(domain, name):
+            self._jobs.cancel_all(domain, name)
             return handlers.json_response(self._volumes.reset(domain, name, size).as_json())
 
 
 class Export:
     """The volume as the disk that its guest sees, on a socket for a ticket to lead to."""
 
-    def __init__(self, exports):
+    def __init__(self, jobs, exports):
+        self._jobs = jobs
         self._exports = exports
 
     def put(self, request: webob.Request, domain: str, name: str) -> webob.Response:
         body = handlers.json_body(request)
         export_id, read_only = handlers.field(body, "id", str), handlers.field(body, "read_only", bool)
+        if not read_only:
+            # What they say would be of bytes that are not there any more, and qemu-img holds a lock on them.
+            self._jobs.cancel_all(domain, name)
         export, new = self._exports.open(domain, name, export_id, read_only=read_only)
         return handlers.json_response(export.as_json(), 201 if new else 200)
 

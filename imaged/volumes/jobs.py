@@ -17,6 +17,8 @@ WORKERS = 2
 #: Seconds that the end of a job can be asked for.
 KEPT = 3600.0
 MAX_JOBS = 1000
+#: Seconds that a canceled job has to notice. One that hangs in a read of a dead disk notices never.
+PATIENCE = 30.0
 
 
 class Canceled(Exception):
@@ -37,6 +39,7 @@ class Job:
         self.error: dict | None = None
         self.ended_at: float | None = None
         self._canceled = threading.Event()
+        self._working = threading.Lock()
 
     def cancel(self) -> None:
         self._canceled.set()
@@ -59,8 +62,17 @@ class Job:
         if self.canceled:
             raise Canceled
 
+    def wait(self) -> None:
+        """Until nothing is done any more, or PATIENCE is over; what has not begun, and is canceled, never will."""
+        if self._working.acquire(timeout=PATIENCE):
+            self._working.release()
+
     def run(self, work: Callable[["Job"], dict]) -> None:
         """Does the work; whatever happens, the job has ended afterwards."""
+        with self._working:
+            self._run(work)
+
+    def _run(self, work: Callable[["Job"], dict]) -> None:
         try:
             self.check()
             self.result = work(self)
@@ -125,11 +137,13 @@ class Jobs:
             job.cancel()
 
     def cancel_all(self, *key: Hashable) -> None:
-        """Cancels the jobs whose key begins with `key`."""
+        """Cancels the jobs whose key begins with `key`, and waits for those that have begun: they let go of their files."""
         with self._lock:
-            for job in self._jobs.values():
-                if job.key[: len(key)] == key:
-                    job.cancel()
+            jobs = [job for job in self._jobs.values() if job.key[: len(key)] == key]
+        for job in jobs:
+            job.cancel()
+        for job in jobs:
+            job.wait()
 
     def close(self) -> None:
         """Cancels everything and waits for it to end."""

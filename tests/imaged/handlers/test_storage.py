@@ -14,6 +14,7 @@ from imaged.httpd.server import Server
 GRUB = Path("/usr/lib/grub-rescue/grub-rescue-cdrom.iso")
 NAME = "11111111-2222-3333-4444-555555555555.iso"
 QCOW2 = "11111111-2222-3333-4444-555555555555.qcow2"
+RAW = "11111111-2222-3333-4444-555555555555.img"
 TIB = 1 << 40
 
 
@@ -326,6 +327,30 @@ def test_an_export_lives_from_its_id_to_its_end(control, root):
     control.end_export("iso", QCOW2, "t")
     assert control.sha256("iso", QCOW2)["id"]
     assert not os.path.exists(export["url"].removeprefix("nbd:unix:"))
+
+
+@pytest.mark.parametrize("act", ["export", "reset"])
+def test_who_writes_a_volume_ends_the_jobs_that_read_it(control, act):
+    control.create_volume("iso", RAW, size=20 << 30, initial_size=0, complete=True)
+    job = control.sha256("iso", RAW)
+
+    if act == "export":
+        control.export("iso", RAW, "t", False)
+    else:
+        control.reset_volume("iso", RAW)
+
+    assert outcome(control, job)["state"] == "canceled"
+    control.end_export("iso", RAW, "t")
+
+
+def test_who_reads_a_volume_lets_its_jobs_go_on(control, qcow2, root):
+    shutil.copyfile(qcow2, root / "iso" / QCOW2)
+    job = control.sha256("iso", QCOW2)
+
+    control.export("iso", QCOW2, "t", True)
+
+    assert outcome(control, job)["result"] == {"sha256": hashlib.sha256(qcow2.read_bytes()).hexdigest()}
+    control.end_export("iso", QCOW2, "t")
 
 
 def test_an_image_that_cannot_be_opened_is_refused_with_its_reason(control, root):

@@ -157,3 +157,34 @@ def test_too_many_jobs_are_refused(jobs, held, monkeypatch):
 
     with pytest.raises(daemon_errors.Conflict):
         jobs.start(("b",), 0, held.work)
+
+
+def test_when_canceling_all_returns_nothing_runs_any_more(jobs, held):
+    running = jobs.start(("volume", "verify"), 10, held.work)
+    other = jobs.start(("another", "verify"), 10, held.work)
+    assert held.running.wait(30)
+
+    jobs.cancel_all("volume")
+
+    assert (running.state, other.state) == ("canceled", "running")
+
+
+def test_canceling_does_not_wait_for_what_has_not_begun(jobs, held):
+    for number in range(jobs_.WORKERS):
+        jobs.start(("busy", number), 10, held.work)
+    waiting = jobs.start(("volume",), 10, held.work)
+
+    jobs.cancel_all("volume")
+
+    assert (waiting.canceled, waiting.step) == (True, "waiting")
+
+
+def test_a_job_that_notices_nothing_does_not_hold_who_cancels(jobs, held, monkeypatch):
+    monkeypatch.setattr(jobs_, "PATIENCE", 0.1)
+    started = threading.Event()
+    job = jobs.start(("volume",), 10, lambda job: started.set() or (held.may_end.wait(60) and {}))
+    assert started.wait(30)
+
+    jobs.cancel_all("volume")
+
+    assert (job.canceled, job.state) == (True, "running")
