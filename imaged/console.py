@@ -41,7 +41,7 @@ def copy(
     try:
         with _bar(quiet) as bar:
             # It is seen when there is something to see: a copy that cannot begin has no bar.
-            task = bar.add_task(file.name, total=file.stat().st_size if upwards else None, visible=False)
+            task = bar.add_task(file.name, total=None, visible=False)
 
             def progress(count: int) -> None:
                 bar.update(task, advance=count, visible=True)
@@ -50,7 +50,7 @@ def copy(
                 bar.update(task, total=count)
 
             where = (file, remote) if upwards else (remote, file)
-            work(*where, workers=workers, resume=resume, progress=progress, **({} if upwards else {"total": total}))
+            work(*where, workers=workers, resume=resume, progress=progress, total=total)
     except copying.CannotCopy as error:
         raise click.ClickException(str(error)) from None
     except client.Refused as error:
@@ -58,7 +58,8 @@ def copy(
     except client.Unreachable as error:
         raise BrokenOff(str(error)) from None
     except errors.DaemonError as error:  # our own storage's
-        raise BrokenOff(f"{file.name}: {error.message}") from None
+        reason = error.__cause__.strerror if isinstance(error.__cause__, OSError) else error.message
+        raise BrokenOff(f"{file}: {reason}") from None
     except KeyboardInterrupt:
         raise BrokenOff("Interrupted") from None
     except OSError as error:

@@ -5,15 +5,18 @@ server compares, and the server knows what is durable; a download keeps a journa
 """
 
 import base64
+import errno
 import functools
 import hashlib
 import json
 import os
+import stat
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from imaged import client, journal
+from imaged.backends.device import Device
 from imaged.backends.extents import merged
 from imaged.backends.file import File
 from imaged.httpd import buffers
@@ -33,13 +36,16 @@ class CannotCopy(Exception):
     """What is in the way, for the person who asked."""
 
 
-def upload(path: Path, remote: Remote, *, workers: int, resume: bool, progress: Progress) -> None:
-    """The file's bytes into the image, all of them durable. `progress` is told of bytes that are dealt with, from several threads.
+def upload(path: Path, remote: Remote, *, workers: int, resume: bool, progress: Progress, total: Progress = lambda count: None) -> None:
+    """The bytes of the file, or block device, into the image, all of them durable.
 
-    Raises CannotCopy, OSError, Unreachable, Refused.
+    `total` is told how many bytes there are, `progress` of those that are dealt with, from several threads.
+
+    Raises CannotCopy, DaemonError, OSError, Unreachable, Refused.
     """
-    with File(os.open(path, os.O_RDONLY | os.O_CLOEXEC)) as file:
+    with _open(path) as file:
         size = file.size()
+        total(size)
         durable = _held(remote, size) if resume else Ranges()
         if not _same(remote, file, durable):
             raise CannotCopy("The server holds bytes of another file: upload without --resume")
@@ -77,7 +83,7 @@ def download(remote: Remote, path: Path, *, workers: int, resume: bool, progress
 
     `total` is told the image's size (bytes) as soon as it is known, `progress` of bytes that are dealt with.
 
-    Raises CannotCopy, OSError, Unreachable, Refused.
+    Raises CannotCopy, DaemonError, OSError, Unreachable, Refused.
     """
     if path.exists():
         raise CannotCopy(f"{path} exists: choose another name, or remove it first")
@@ -114,10 +120,21 @@ def download(remote: Remote, path: Path, *, workers: int, resume: bool, progress
 
         _in_parallel([functools.partial(receive, *piece) for piece in pieces], min(workers, remote.max_readers))
         file.flush()
-    # Not rename: that would replace what has got the name since.
-    os.link(part, path)
-    part.unlink()
+    _name(part, path)
     record.unlink(missing_ok=True)
+
+
+def _open(path: Path) -> File:
+    """To be read. Raises CannotCopy, OSError."""
+    # O_NONBLOCK: a pipe is refused, and not waited for.
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    mode = os.fstat(descriptor).st_mode
+    if stat.S_ISBLK(mode):
+        return Device(descriptor)
+    if stat.S_ISREG(mode):
+        return File(descriptor)
+    os.close(descriptor)
+    raise CannotCopy(f"{path} is neither a file nor a block device")
 
 
 def _put(remote: Remote, file: File, start: int, end: int, digest: str, progress: Progress) -> None:
@@ -202,6 +219,18 @@ def _prepare(part: Path, record: Path, size: int, resume: bool) -> None:
         raise
     finally:
         os.close(descriptor)
+
+
+def _name(part: Path, path: Path) -> None:
+    """Gives the whole file its name. Not by rename, which would replace what has got the name since, except where there are no links."""
+    try:
+        os.link(part, path)
+    except OSError as error:
+        if error.errno not in (errno.EPERM, errno.EOPNOTSUPP) or path.exists():
+            raise
+        part.rename(path)
+    else:
+        part.unlink()
 
 
 def _cut(start: int, end: int, length: int) -> Iterator[tuple[int, int]]:

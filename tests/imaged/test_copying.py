@@ -354,8 +354,63 @@ def test_an_image_that_is_larger_than_any_file_leaves_nothing_behind(source, whe
     assert os.listdir(tmp_path) == ["source"]
 
 
+def test_a_file_system_without_links_will_do(source, where, image, tmp_path, monkeypatch):
+    def unable(*_):
+        raise PermissionError(1, "Operation not permitted")
+
+    shutil.copy(source, image.path)
+    url = where()
+    monkeypatch.setattr(os, "link", unable)
+
+    run("download", url, tmp_path / "back")
+
+    assert (tmp_path / "back").read_bytes() == source.read_bytes()
+    assert sorted(os.listdir(tmp_path)) == ["back", "source"]
+
+
+def test_a_name_that_was_taken_meanwhile_is_not_replaced(source, where, image, tmp_path, monkeypatch):
+    shutil.copy(source, image.path)
+    real = copying._get
+
+    def taking(*words):
+        (tmp_path / "back").write_bytes(b"mine")
+        return real(*words)
+
+    monkeypatch.setattr(copying, "_get", taking)
+
+    assert "File exists" in run("download", where(), tmp_path / "back", status=1)
+    assert (tmp_path / "back").read_bytes() == b"mine"
+
+
 def test_a_file_that_is_not_there_is_named(where, tmp_path):
     assert "nothing: No such file" in run("upload", tmp_path / "nothing", where(), status=1)
+
+
+def test_what_is_no_file_is_refused_at_once(where, image, tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+
+    for path in (tmp_path, tmp_path / "pipe", "/dev/null"):
+        assert "neither a file nor a block device" in run("upload", path, where(), status=1)
+    assert image.read() == b""
+
+
+def test_a_block_device_is_copied_in_its_full_size(source, where, image, monkeypatch):
+    monkeypatch.setattr(copying.stat, "S_ISBLK", lambda mode: True)  # a file will do for one
+    monkeypatch.setattr(File, "size", lambda self: 0)  # which is what a device says when it is asked as a file
+
+    run("upload", source, where())
+
+    assert image.read() == source.read_bytes()
+
+
+def test_a_file_that_cannot_be_read_is_named_with_the_reason(source, where, monkeypatch):
+    def failing(*_):
+        raise OSError(5, "Input/output error")
+
+    url = where()
+    monkeypatch.setattr(os, "preadv", failing)
+
+    assert f"{source}: Input/output error" in run("upload", source, url, status=console.BROKEN_OFF)
 
 
 @pytest.mark.parametrize("url", ["", "id", "ftp://host/images/id", "https://host", "unix:/run/x", "http://[x/images/id"])
