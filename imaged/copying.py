@@ -225,8 +225,10 @@ def _name(part: Path, path: Path) -> None:
     """Gives the whole file its name. Not by rename, which would replace what has got the name since, except where there are no links."""
     try:
         os.link(part, path)
+    except FileExistsError:
+        raise CannotCopy(f"{path} has come to exist meanwhile: the whole copy is {part}") from None
     except OSError as error:
-        if error.errno not in (errno.EPERM, errno.EOPNOTSUPP) or path.exists():
+        if error.errno not in (errno.EPERM, errno.EOPNOTSUPP):
             raise
         part.rename(path)
     else:

@@ -378,8 +378,9 @@ def test_a_name_that_was_taken_meanwhile_is_not_replaced(source, where, image, t
 
     monkeypatch.setattr(copying, "_get", taking)
 
-    assert "File exists" in run("download", where(), tmp_path / "back", status=1)
+    assert "the whole copy is" in run("download", where(), tmp_path / "back", status=1)
     assert (tmp_path / "back").read_bytes() == b"mine"
+    assert (tmp_path / "back.part").read_bytes() == source.read_bytes()
 
 
 def test_a_file_that_is_not_there_is_named(where, tmp_path):
