@@ -57,12 +57,14 @@ class DiskTransfers:
             rights.upload(user)
             rights.change(user, image.owner_id, "upload to this disk")
         host = self._places.choose(image.domain, request.host)
-        with self._database.session() as session:
-            image = images.find(session, request.image)
-            transfer = self._lock(session, user, image, host, request)
-        with self._live.holding(transfer.id):
+        transfer_id = models.new_id()
+        # Before it is seen: the monitor would take it for what a process that died had begun.
+        with self._live.holding(transfer_id):
+            with self._database.session() as session:
+                image = images.find(session, request.image)
+                self._lock(session, transfer_id, user, image, host, request)
             with self._database.reading() as session:
-                transfer = session.get_one(models.Transfer, transfer.id)
+                transfer = session.get_one(models.Transfer, transfer_id)
             try:
                 if request.direction == "upload":
                     # Who reads the disk by other ways would see it change.
@@ -72,8 +74,8 @@ class DiskTransfers:
                 self._undo(transfer, error)
                 raise
             self._move(transfer, Event.READY)
-            self._live.beat(transfer.id)
-        return transfer.id
+            self._live.beat(transfer_id)
+        return transfer_id
 
     def _check(self, request: views.NewImageTransfer) -> None:
         """Raises errors.Invalid."""
@@ -88,9 +90,15 @@ class DiskTransfers:
         admission.correlation(request.correlation_id)
 
     def _lock(
-        self, session: orm.Session, user: views.User, image: models.Image, host: models.Host, request: views.NewImageTransfer
-    ) -> models.Transfer:
-        """The transfer, recorded, with the disk locked for it. Raises errors.ImageLocked, ImageIllegal, WrongFormat."""
+        self,
+        session: orm.Session,
+        transfer_id: str,
+        user: views.User,
+        image: models.Image,
+        host: models.Host,
+        request: views.NewImageTransfer,
+    ) -> None:
+        """Records the transfer, with the disk locked for it. Raises errors.ImageLocked, ImageIllegal, WrongFormat."""
         images.usable(image)
         assert image.volume is not None
         has = "qcow2" if image.format == "qcow2" else "raw"
@@ -99,7 +107,7 @@ class DiskTransfers:
         upload, now = request.direction == "upload", self._clock.now()
         patience = self._config.inactivity_timeout if request.inactivity_timeout is None else request.inactivity_timeout
         transfer = models.Transfer(
-            id=models.new_id(),
+            id=transfer_id,
             image_id=image.id,
             name=image.name,
             direction=request.direction,
@@ -142,7 +150,6 @@ class DiskTransfers:
         session.flush()
         message = f"{'An upload to' if upload else 'A download of'} {image.name} in {image.domain.name} was started"
         self._events.record(session, "transfer-created", message, user=user, transfer=transfer, image=image)
-        return transfer
 
     def _undo(self, transfer: models.Transfer, error: errors.ApplianceError) -> None:
         """The disk is as it was. If the host cannot be asked now, the monitor sees to it."""
