@@ -25,7 +25,7 @@ MAX_HEADERS = 32 << 10
 HANDSHAKE_TIMEOUT = 10.0
 HEAD_TIMEOUT = 20.0
 #: Seconds that a connection which is one too many has to hear that: until it has asked for something it would not listen.
-REFUSAL_TIMEOUT = 5.0
+REFUSAL_TIMEOUT = 10.0
 #: What whoever was refused for want of room is told to wait, seconds.
 RETRY_AFTER = 5
 

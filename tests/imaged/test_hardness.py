@@ -52,6 +52,13 @@ def answer(start_response, text, status="200 OK"):
     return [text.encode()]
 
 
+@pytest.fixture(autouse=True)
+def patient(monkeypatch):
+    """On a busy machine: who is too many may take long to ask."""
+    for module in (connection, server):
+        monkeypatch.setattr(module, "REFUSAL_TIMEOUT", PATIENCE)
+
+
 @contextlib.contextmanager
 def running(bind=("127.0.0.1", 0), app=application, **options):
     serving = httpd.Server(bind, app, **{"threads": 4, "timeout": PATIENCE, "shutdown_timeout": 0.1, **options})
