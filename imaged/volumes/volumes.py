@@ -8,7 +8,6 @@ domain's directory, and never through a link.
 import errno
 import hashlib
 import os
-import stat
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -18,15 +17,11 @@ from urllib.parse import quote
 
 from imaged import errors as daemon_errors
 from imaged import journal, units
-from imaged.volumes import errors, formats, qemu
+from imaged.volumes import errors, files, formats, qemu
 from imaged.volumes.domains import Domain, Domains, check_name
+from imaged.volumes.files import MAX_SIZE
 from imaged.volumes.keyed import Keyed
 
-PARTIAL = ".partial-"
-#: Beside a partial volume of which only a part will be filled: how many bytes that is. Goes with the journal.
-EXPECTED = journal.SUFFIX + ".expected"
-#: The largest that a file's offset can say (8 EiB - 1).
-MAX_SIZE = (1 << 63) - 1
 ALLOCATIONS = ("sparse", "preallocated")
 #: What an empty disk can be made as.
 DISKS = ("raw", "qcow2")
@@ -86,7 +81,7 @@ class Volumes:
         """Sorted by name. What is no volume (other names, links, pipes) is not shown."""
         domain = self._domains.get(domain_id)
         with _directory(domain) as directory:
-            names = {name.removeprefix(PARTIAL) for name in os.listdir(directory) if not name.endswith(journal.SUFFIX)}
+            names = {name.removeprefix(files.PARTIAL) for name in os.listdir(directory) if not name.endswith(journal.SUFFIX)}
             return [volume for name in sorted(names) if (volume := _look(domain, directory, name))]
 
     def get(self, domain_id: str, name: str) -> Volume:
@@ -103,7 +98,7 @@ class Volumes:
         domain = self._domains.get(domain_id)
         with _directory(domain) as directory:
             volume = _get(domain, directory, name)
-            file = _open(directory, Path(volume.path).name)
+            file = files.open_(directory, Path(volume.path).name)
         if file is None:
             raise _no_volume(domain, name)
         try:
@@ -155,7 +150,7 @@ class Volumes:
             )
         domain = self._domains.get(domain_id)
         with self._making(domain.id, name), _directory(domain) as directory:
-            if _stat(directory, name) is not None:
+            if files.look(directory, name) is not None:
                 self._check_same(domain, directory, name, -(-size // SECTOR) * SECTOR if format == "qcow2" else size)
                 return self.complete(domain_id, name), False
             with self._lock:
@@ -176,15 +171,15 @@ class Volumes:
         _check_name(name)
         domain = self._domains.get(domain_id)
         with _directory(domain) as directory:
-            partial = _open(directory, PARTIAL + name)
+            partial = files.open_(directory, files.PARTIAL + name)
             if partial is not None:
                 try:
                     os.fsync(partial)
                     with self._lock:
-                        _rename(directory, name, os.fstat(partial))
+                        files.complete(directory, name, os.fstat(partial))
                 finally:
                     os.close(partial)
-            elif (complete := _open(directory, name)) is not None:
+            elif (complete := files.open_(directory, name)) is not None:
                 try:
                     os.fsync(complete)
                 finally:
@@ -193,7 +188,7 @@ class Volumes:
             _get(domain, directory, name)
             os.fsync(directory)
             # Last: until the name is safe, the journal is what a resuming upload would need.
-            _remove_journal(directory, name)
+            files.remove_journal(directory, name)
             return _get(domain, directory, name)
 
     def reset(self, domain_id: str, name: str, size: int) -> Volume:
@@ -211,8 +206,8 @@ class Volumes:
             if _get(domain, directory, name).state != "complete":
                 raise daemon_errors.Conflict(f"Volume {name!r} is being filled: only a complete volume can be reset")
             # First and for good: the journal would vouch for bytes that are gone.
-            _remove_journal(directory, name)
-            file = _open(directory, name, os.O_RDWR)
+            files.remove_journal(directory, name)
+            file = files.open_(directory, name, os.O_RDWR)
             if file is None:
                 raise _no_volume(domain, name)
             try:
@@ -245,17 +240,17 @@ class Volumes:
         domain = self._domains.get(domain_id)
         with _directory(domain) as directory, self._lock:
             # First and for good: a journal that outlives its file would vouch for the bytes of the next one.
-            _remove_journal(directory, name)
-            for file_name in (PARTIAL + name, name):
-                if _stat(directory, file_name) is not None:
+            files.remove_journal(directory, name)
+            for file_name in (files.PARTIAL + name, name):
+                if files.look(directory, file_name) is not None:
                     os.unlink(file_name, dir_fd=directory)
             os.fsync(directory)
 
     def _make(self, domain: Domain, directory: int, name: str, size: int, needed: int) -> bool:
         """Under the lock: makes the partial file of its full size, without blocks, unless it is there. Returns whether it is new."""
-        if _stat(directory, name) is not None:
+        if files.look(directory, name) is not None:
             raise errors.Exists(f"Volume {name!r} already exists in storage domain {domain.name!r}")
-        before = _stat(directory, PARTIAL + name)
+        before = files.look(directory, files.PARTIAL + name)
         if before is not None and before.st_size == size:
             return False
         # A size of 0 is ours from a crash between creating and sizing: no volume is empty.
@@ -266,12 +261,12 @@ class Volumes:
         available = self._space(directory).available
         if needed > available:
             raise _no_space(domain, available, needed)
-        _remove_journal(directory, name)
+        files.remove_journal(directory, name)
         flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
         try:
             if needed < size:
-                _write_expected(directory, name, needed)
-            file = os.open(PARTIAL + name, flags, 0o600, dir_fd=directory)
+                files.write_expected(directory, name, needed)
+            file = os.open(files.PARTIAL + name, flags, 0o600, dir_fd=directory)
             try:
                 os.ftruncate(file, size)
                 os.fsync(file)
@@ -279,14 +274,14 @@ class Volumes:
                 os.close(file)
         except OSError as error:
             self._undo(directory, name)
-            _remove_journal(directory, name)
+            files.remove_journal(directory, name)
             raise _refused(domain, error, available, size) from None
         os.fsync(directory)
         return True
 
     def _write(self, domain: Domain, directory: int, name: str, size: int, write: Callable[[int], None]) -> None:
         """What `write` does to the partial file is durable when it returns; where it cannot be done the file is gone."""
-        file = _open(directory, PARTIAL + name, os.O_RDWR)
+        file = files.open_(directory, files.PARTIAL + name, os.O_RDWR)
         if file is None:
             raise _no_volume(domain, name)  # deleted meanwhile
         try:
@@ -310,7 +305,7 @@ class Volumes:
     @staticmethod
     def _undo(directory: int, name: str) -> None:
         with suppress(FileNotFoundError):
-            os.unlink(PARTIAL + name, dir_fd=directory)
+            os.unlink(files.PARTIAL + name, dir_fd=directory)
 
     def _space(self, directory: int) -> Space:
         """Of the file system: domains that share one share its space, so the partial volumes of all of them count."""
@@ -320,7 +315,7 @@ class Volumes:
             try:
                 with _directory(domain) as other:
                     if os.fstat(other).st_dev == device:
-                        reserved += _reserved(other)
+                        reserved += files.reserved(other)
             except errors.NoDomain:
                 continue  # gone while we looked: it holds nothing
         system = os.fstatvfs(directory)
@@ -361,75 +356,6 @@ def _directory(domain: Domain) -> Iterator[int]:
         os.close(directory)
 
 
-def _reserved(directory: int) -> int:
-    """Bytes that the partial volumes in `directory` have yet to fill."""
-    total = 0
-    for name in os.listdir(directory):
-        if name.startswith(PARTIAL) and journal.SUFFIX not in name:
-            try:
-                found = os.stat(name, dir_fd=directory, follow_symlinks=False)
-            except FileNotFoundError:
-                continue
-            if stat.S_ISREG(found.st_mode):
-                total += max(0, min(found.st_size, _expected(directory, name)) - found.st_blocks * 512)
-    return total
-
-
-def _expected(directory: int, partial: str) -> int:
-    """Bytes of the partial volume's file that will be filled: all, unless it says otherwise."""
-    try:
-        file = os.open(partial + EXPECTED, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=directory)
-        with open(file, "rb") as stream:
-            return int(stream.read(32))
-    except (OSError, ValueError):
-        return MAX_SIZE
-
-
-def _write_expected(directory: int, name: str, count: int) -> None:
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-    with open(os.open(PARTIAL + name + EXPECTED, flags, 0o600, dir_fd=directory), "wb") as file:
-        file.write(b"%d\n" % count)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _stat(directory: int, file_name: str) -> os.stat_result | None:
-    """None when there is no such file. Raises NotAFile."""
-    try:
-        found = os.stat(file_name, dir_fd=directory, follow_symlinks=False)
-    except FileNotFoundError:
-        return None
-    _check_file(found.st_mode, file_name)
-    return found
-
-
-def _open(directory: int, file_name: str, flags: int = os.O_RDONLY) -> int | None:
-    """A descriptor, or None when there is no such file. Raises NotAFile."""
-    try:
-        # O_NONBLOCK: opening a pipe must not hold us; on a plain file it means nothing.
-        file = os.open(file_name, flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=directory)
-    except FileNotFoundError:
-        return None
-    except OSError as error:
-        found = _stat(directory, file_name)
-        if found is None:
-            return None
-        raise daemon_errors.ForbiddenPath(f"File {file_name} cannot be opened: {error.strerror}") from None
-    try:
-        _check_file(os.fstat(file).st_mode, file_name)
-    except errors.NotAFile:
-        os.close(file)
-        raise
-    return file
-
-
-def _check_file(mode: int, file_name: str) -> None:
-    if not stat.S_ISREG(mode):
-        kinds = {stat.S_IFLNK: "a symbolic link", stat.S_IFIFO: "a named pipe", stat.S_IFDIR: "a directory", stat.S_IFSOCK: "a socket"}
-        kind = kinds.get(stat.S_IFMT(mode), "a device")
-        raise errors.NotAFile(f"{file_name} in the storage domain is {kind}, not a file: have the host's administrator look at it")
-
-
 def _look(domain: Domain, directory: int, name: str) -> Volume | None:
     """The volume `name`, or None where there is none, or what is there is no volume."""
     try:
@@ -439,22 +365,22 @@ def _look(domain: Domain, directory: int, name: str) -> Volume | None:
 
 
 def _get(domain: Domain, directory: int, name: str) -> Volume:
-    partial, found = _stat(directory, PARTIAL + name), _stat(directory, name)
+    partial, found = files.look(directory, files.PARTIAL + name), files.look(directory, name)
     state, file_name = "complete", name
     if partial is not None and (found is None or not os.path.samestat(partial, found)):
-        state, file_name, found = "partial", PARTIAL + name, partial
+        state, file_name, found = "partial", files.PARTIAL + name, partial
     if found is None:
         raise _no_volume(domain, name)
     path, size, format = str(domain.path / file_name), found.st_size, disk_format(name)
     # A complete one has a journal while it is written anew in its place.
-    written = state == "partial" or _stat(directory, name + journal.SUFFIX) is not None
+    written = state == "partial" or files.look(directory, name + journal.SUFFIX) is not None
     durable = journal.read(path, size).as_lists() if written else [[0, size]] if size else []
     virtual_size = size if format == "raw" else _virtual_size(directory, file_name)
     return Volume(domain.id, name, state, size, found.st_blocks * 512, path, durable, format, virtual_size)
 
 
 def _virtual_size(directory: int, file_name: str) -> int | None:
-    file = _open(directory, file_name)
+    file = files.open_(directory, file_name)
     if file is None:
         return None  # deleted meanwhile
     try:
@@ -463,48 +389,11 @@ def _virtual_size(directory: int, file_name: str) -> int | None:
         os.close(file)
 
 
-def _rename(directory: int, name: str, partial: os.stat_result) -> None:
-    """Gives the partial file its name. Raises Exists, never replaces. Under the lock.
-
-    A link and an unlink: rename would replace. A crash between the two leaves both names of one file, which the repetition finds.
-    """
-    complete = _stat(directory, name)
-    if complete is not None and not os.path.samestat(partial, complete):
-        raise errors.Exists(f"Another file took the name {name!r} while the volume was filled: have the host's administrator look at it")
-    if complete is None:
-        try:
-            os.link(PARTIAL + name, name, src_dir_fd=directory, dst_dir_fd=directory, follow_symlinks=False)
-        except FileExistsError:
-            raise errors.Exists(
-                f"Another file took the name {name!r} while the volume was filled: have the host's administrator look at it"
-            ) from None
-        except OSError as error:
-            if error.errno not in (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS):
-                raise
-            # No hard links on this file system. Only this process writes here, and it holds the lock.
-            os.rename(PARTIAL + name, name, src_dir_fd=directory, dst_dir_fd=directory)
-            return
-        os.fsync(directory)
-    os.unlink(PARTIAL + name, dir_fd=directory)
-
-
 def _remove_unfinished(domain: Domain, directory: int, name: str) -> None:
     """Removes what a crash left of making a disk. Raises Exists where it may be an upload's, of which something has arrived."""
-    if _stat(directory, PARTIAL + name + journal.SUFFIX) is not None:
+    if files.look(directory, files.PARTIAL + name + journal.SUFFIX) is not None:
         raise errors.Exists(f"Volume {name!r} is being filled in storage domain {domain.name!r}: delete it, or choose another name")
     Volumes._undo(directory, name)
-
-
-def _remove_journal(directory: int, name: str) -> None:
-    """Removes it for good, with what a crash left of writing it, and what was expected."""
-    prefixes = (PARTIAL + name + journal.SUFFIX, name + journal.SUFFIX)
-    for found in os.listdir(directory):
-        if found.startswith(prefixes):
-            try:
-                os.unlink(found, dir_fd=directory)
-            except FileNotFoundError:
-                continue
-    os.fsync(directory)
 
 
 def _sha256(file: int, start: int, end: int) -> str:
