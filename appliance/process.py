@@ -18,7 +18,7 @@ import click
 import sqlalchemy.exc
 from cherrypy.process import plugins, wspbus
 
-from appliance import admin, authority, bootstrap, config, errors, files, supervisor
+from appliance import addresses, admin, authority, bootstrap, config, errors, files, supervisor
 from appliance.transfer import hosts, relay, sessions, slots, tickets
 from appliance.web import downloads, images, security, server, site
 from appliance.web.ovirt import engine
@@ -105,7 +105,7 @@ class Rooms:
         daemon = self._daemon()
         stack.callback(daemon.stop)
         daemon.start()
-        local = self.admin.hosts.ensure(HOST_NAME, daemon.control, daemon.images)
+        local = self.admin.hosts.ensure(HOST_NAME, daemon.control, daemon.images, addresses.daemon(self._settings))
         known = {domain.name for domain in self.admin.domains.all()}
         for name, kind in DOMAINS.items():
             # One that was removed stays removed.

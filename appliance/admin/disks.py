@@ -76,22 +76,23 @@ class Disks:
         """Gives an image another name or description; None leaves it. Raises errors.NotFound, Forbidden, BadName, Invalid, NameTaken."""
         name = None if name is None else names.check(name)
         description = None if description is None else _text("description", description, MAX_DESCRIPTION)
-        with self._database.session() as session:
+        with self._database.reading() as session:
             image = images.find(session, disk_id)
-            rights.change(user, image.owner_id, "change this image")
-            before = image.name
-            if name is not None:
-                image.name = name
-                image.claim = name if image.claim is not None else None
-            if description is not None:
-                image.description = description
-            try:
-                session.flush()
-            except IntegrityError:
-                raise errors.NameTaken(domain=image.domain.name, name=name) from None
-            if image.name != before:
-                self._events.record(session, "image-renamed", f"{before} is called {image.name} now", user=user, image=image)
-            return images.view(image)
+        rights.change(user, image.owner_id, "change this image")
+        before, domain = image.name, image.domain.name
+        try:
+            with self._database.session() as session:
+                session.add(image)
+                if name is not None:
+                    image.name = name
+                    image.claim = name if image.claim is not None else None
+                if description is not None:
+                    image.description = description
+                if image.name != before:
+                    self._events.record(session, "image-renamed", f"{before} is called {image.name} now", user=user, image=image)
+        except IntegrityError:
+            raise errors.NameTaken(domain=domain, name=name) from None
+        return images.view(image)
 
     def tend(self) -> None:
         """For the monitor: what a process that died had begun to make is removed. Nobody was told that it is there."""

@@ -52,15 +52,18 @@ class Hosts:
         #: What the connections were made with: a changed address or certificate of ours wants new ones.
         self._registered: dict[str, tuple] = {}
 
-    def ensure(self, name: str, control: str, images: str) -> views.Host:
-        """Records the host, or its new addresses (`unix:/path`, `https://host:port`), and opens its connections."""
+    def ensure(self, name: str, control: str, images: str, public: str | None = None) -> views.Host:
+        """Records the host, or its new addresses (`unix:/path`, `https://host:port`), and opens its connections.
+
+        `public` is where clients from outside reach its images service, if they can.
+        """
         with self._database.session() as session:
             host = session.scalar(sa.select(models.Host).where(models.Host.name == name))
             if host is None:
                 host = models.Host(name=name, up=True, created_at=self._clock.now())
                 session.add(host)
                 self._events.record(session, "host-added", f"Host {name} was added")
-            host.control, host.images = control, images
+            host.control, host.images, host.public = control, images, public
         self._register(host)
         return self.get(host.id)
 

@@ -4,6 +4,7 @@ import datetime
 import random
 import threading
 import time
+import urllib.parse
 
 import sqlalchemy as sa
 from cryptography.hazmat.primitives.asymmetric import ed25519
@@ -17,6 +18,7 @@ from imaged import services
 from imaged.httpd.server import Server
 
 PASSWORD = "correct horse battery"
+MIB = 1 << 20
 
 
 class TurnedClock(Clock):
@@ -47,10 +49,18 @@ class Daemon:
         self.control = f"unix:{directory}/control"
         self.images = f"unix:{directory}/images"
         self._servers = []
+        self._clock = None
         self.start()
+
+    def follow(self, clock):
+        """From now on, tickets age as the clock is turned."""
+        self._clock = clock
+        self.context.tickets._clock = clock.steady
 
     def start(self):
         self.context = services.Context([self.root])
+        if self._clock:
+            self.follow(self._clock)
         self._servers = [
             Server(self.control.removeprefix("unix:"), services.control_app(self.context), threads=4),
             Server(self.images.removeprefix("unix:"), services.images_app(self.context), threads=8),
@@ -125,6 +135,25 @@ class House:
         words = {"name": "disk", "size": 3 << 20, "format": "raw", "domain": "data"} | changes
         return views.NewTransfer(**words)
 
+    def disk(self, user=None, **changes):
+        """An empty disk, as an oVirt client makes it."""
+        words = {"name": "disk", "size": MIB, "format": "raw", "domain": "data"} | changes
+        return self.admin.disks.create(user or self.ann, views.NewDisk(**words))
+
+    def start(self, disk, user=None, **changes):
+        """A transfer of a disk, as an oVirt client starts it."""
+        return self.transfers.start(user or self.ann, views.NewImageTransfer(image=disk.id, **changes))
+
+    def fill(self, disk, data, **changes):
+        """A whole upload to a disk that is there; returns the finished transfer."""
+        transfer = self.start(disk, **changes)
+        assert self.put(path(transfer), data) == 200
+        self.transfers.finalize(self.ann, transfer.id)
+        return self.settle(transfer, "finished_success", "finished_failure")
+
+    def image(self, disk):
+        return self.admin.images.get(disk.id)
+
     def create(self, user=None, **changes):
         return self.transfers.create(user or self.ann, self.request(**changes))
 
@@ -135,6 +164,14 @@ class House:
         """Sends bytes to the host, as a client with a fresh ticket would; returns the status."""
         url = self.transfers.ticket(self.root, transfer.id).url
         return self.put(url, data, offset)
+
+    def ask(self, method, url, body=b"", **headers):
+        """One request to the host's images service; returns the status and the answer's body."""
+        with self.hosts.images(self.host.id).connection() as connection:
+            connection.start(method, url, [*headers.items(), ("Content-Length", str(len(body)))])
+            connection.send(body)
+            response = connection.response()
+            return response.status, response.read()
 
     def put(self, url, data, offset=0):
         with self.hosts.images(self.host.id).connection() as connection:
@@ -165,6 +202,11 @@ class House:
     def codes(self):
         """The codes of all events, oldest first."""
         return [event.code for event in reversed(self.admin.events.page(limit=500).items)]
+
+
+def path(transfer):
+    """The path of an oVirt client's transfer, whose id is the credential."""
+    return urllib.parse.urlsplit(transfer.transfer_url).path
 
 
 def _hurry(connection, _record):
