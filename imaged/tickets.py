@@ -6,8 +6,10 @@ at once, also where a peer is silent, and returns when nobody can write another 
 
 import logging
 import os
+import socket
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -86,6 +88,7 @@ class Ticket:
         self._changed = threading.Condition()
         self._operations: list[Operation] = []
         self._transferred = Ranges()
+        self._connections: weakref.WeakSet[socket.socket] = weakref.WeakSet()
         self._path: str | None = None
         self._flushed = False
         self.terms, self.place, self.durability = terms, place, journal.Durability()
@@ -123,6 +126,11 @@ class Ticket:
         """Expires `timeout` seconds from now, this once; the next operation returns to the ticket's own timeout."""
         with self._changed:
             self.expires = self._clock() + timeout
+
+    def used_by(self, connection: socket.socket) -> None:
+        """Counts among its connections until it is closed."""
+        with self._changed:
+            self._connections.add(connection)
 
     def touch(self) -> None:
         """Activity: the ticket's lifetime begins anew."""
@@ -203,7 +211,7 @@ class Ticket:
             status: dict[str, Any] = {
                 "active": bool(self._operations),
                 "canceled": self.canceled,
-                "connections": len(self._operations),
+                "connections": sum(connection.fileno() >= 0 for connection in self._connections),
                 "expires": int(self.expires),
                 "idle_time": 0 if self._operations else int(self._clock() - self._accessed),
                 "transferred": transferred.total,

@@ -51,6 +51,7 @@ def authorize(tickets: Tickets, request: webob.Request, ticket_id: str, op: str)
     ticket = tickets.authorize(ticket_id, op)
     # From here on the ticket says how long this connection may be silent.
     httpd.Body(request.environ).set_timeout(ticket.terms.inactivity_timeout)
+    ticket.used_by(request.environ["httpd.connection"].socket)
     return ticket
 
 

@@ -6,6 +6,7 @@ import os
 import pytest
 
 from imaged import client, tickets
+from tests.imaged.conftest import ask, wait
 
 GOOD = {"uuid": "id", "size": 10, "ops": ["write"], "timeout": 300}
 
@@ -17,6 +18,7 @@ def put(daemon, image, **terms):
 def test_a_tickets_status_tells_its_terms_and_what_has_arrived(daemon, image):
     ticket = daemon.ticket(image, ops=["read", "write"], transfer_id="transfer", filename="a.iso", sparse=True)
     daemon.put(ticket, b"abc", {"Content-Range": "bytes 5-7/*"})
+    wait(lambda: daemon.control.ticket(ticket)["connections"] == 0)
 
     status = daemon.control.ticket(ticket)
 
@@ -59,6 +61,22 @@ def test_a_ticket_tells_whether_its_clients_last_word_was_a_flush(daemon, image)
         told.append(daemon.control.ticket(ticket)["flushed"])
 
     assert told == [False, False, True, True, False, True]
+
+
+def test_a_ticket_counts_the_open_connections_that_have_used_it(daemon, image):
+    ticket = daemon.ticket(image)
+    stranger, connections = daemon.connect(), [daemon.connect() for _ in range(3)]
+    for connection in connections:
+        assert ask(connection, "OPTIONS", f"/images/{ticket}").status == 200
+    assert ask(connections[0], "PUT", f"/images/{ticket}", None, b"abc").status == 200
+
+    status = daemon.control.ticket(ticket)
+    assert (status["connections"], status["active"]) == (3, False)
+    for connection in connections[1:]:
+        connection.close()
+    wait(lambda: daemon.control.ticket(ticket)["connections"] == 1)
+    connections[0].close()
+    stranger.close()
 
 
 def test_what_a_ticket_leaves_out_has_a_default(daemon, image):
