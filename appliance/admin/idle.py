@@ -2,7 +2,6 @@
 
 from appliance.admin import kinds, models
 from appliance.admin.phases import Event
-from imaged import units
 
 #: A download whose every byte was sent, and on which nothing has happened for this long, is finalized unasked, in seconds.
 READ_OUT = 5.0
@@ -18,5 +17,5 @@ def verdict(transfer: models.Transfer, silence: float, transferred: int) -> tupl
     if not transfer.inactivity_timeout or silence <= transfer.inactivity_timeout:
         return None
     ends = transfer.timeout_policy == "cancel" or (transfer.timeout_policy == "legacy" and kinds.download(transfer))
-    reason = "inactivity", f"Nothing was transferred for {units.duration(transfer.inactivity_timeout)}."
+    reason = "inactivity", f"Nothing was transferred for {transfer.inactivity_timeout} seconds."
     return (Event.FAIL if ends else Event.LOST), reason
