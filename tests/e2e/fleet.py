@@ -1,4 +1,7 @@
-"""Three hosts on three loopback addresses, enrolled as a person would: two commands each. All see a shared directory, each has one of its own."""
+"""Three hosts on three loopback addresses, enrolled as a person would, by two commands each.
+
+All see a shared directory, and each has one of its own.
+"""
 
 import contextlib
 import pathlib
@@ -92,7 +95,8 @@ class Fleet:
             host.start()
         for host in self.hosts:
             host.wait("up")
-            self.product.command("domain", "add", f"own-{host.name}", "--host", host.name, "--path", str(host.own / "images"))
+            own = {"name": f"own-{host.name}", "kind": "data", "host": host.name, "path": str(host.own / "images")}
+            self.product.ok("POST", "/domains", own)
         self.product.command("domain", "add", "shared", "--host", "one", "--path", str(self.shared / "pool"))
         wait_for(lambda: len(self.seen_by("shared")) == 3, "all three to see the shared domain", 60)
 

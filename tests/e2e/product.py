@@ -113,8 +113,13 @@ class Product:
 
     def command(self, *arguments: str, **options) -> str:
         """Runs another `image-appliance` command against the same state directory; answers what it printed."""
+        result = self.try_command(*arguments, **options)
+        assert result.returncode == 0, result.stdout + result.stderr
+        return result.stdout
+
+    def try_command(self, *arguments: str, **options) -> subprocess.CompletedProcess:
         words = [BIN / "image-appliance", *arguments, "--state-dir", self.state_dir]
-        return subprocess.run(words, env=self.environment, check=True, capture_output=True, text=True, **options).stdout
+        return subprocess.run(words, env=self.environment, capture_output=True, text=True, **options)
 
     @property
     def token(self) -> str:
