@@ -57,12 +57,12 @@ class Context:
         self.identity = identity
         self.domains = Domains(roots)
         self.volumes = Volumes(self.domains)
-        self.exports = Exports(self.volumes, run_dir)
+        self.jobs = Jobs()
+        self.exports = Exports(self.volumes, self.jobs, run_dir)
         policy = policy or Policy(tuple(roots))
         # Whoever may export a volume may lead a ticket to it.
         policy = dataclasses.replace(policy, sockets=(*policy.sockets, self.exports.directory))
         self.tickets = tickets or Tickets(roots, policy=policy)
-        self.jobs = Jobs()
 
     def close(self) -> None:
         """Ends the jobs, makes durable what was written and not flushed, and ends the exports. Nothing may be written any more."""

@@ -27,7 +27,7 @@ def routes(context: Any) -> list[tuple[re.Pattern[str], object]]:
         (re.compile(rf"{VOLUME}/digests\Z"), Digests(context.volumes)),
         (re.compile(rf"{VOLUME}/verify\Z"), Verify(context.volumes, context.jobs, context.exports)),
         (re.compile(rf"{VOLUME}/sha256\Z"), Sha256(context.volumes, context.jobs, context.exports)),
-        (re.compile(rf"{VOLUME}/export\Z"), Export(context.jobs, context.exports)),
+        (re.compile(rf"{VOLUME}/export\Z"), Export(context.exports)),
     ]
 
 
@@ -91,16 +91,12 @@ class Reset:
 class Export:
     """The volume as the disk that its guest sees, on a socket for a ticket to lead to."""
 
-    def __init__(self, jobs, exports):
-        self._jobs = jobs
+    def __init__(self, exports):
         self._exports = exports
 
     def put(self, request: webob.Request, domain: str, name: str) -> webob.Response:
         body = handlers.json_body(request)
         export_id, read_only = handlers.field(body, "id", str), handlers.field(body, "read_only", bool)
-        if not read_only:
-            # What they say would be of bytes that are not there any more, and qemu-img holds a lock on them.
-            self._jobs.cancel_all(domain, name)
         export, new = self._exports.open(domain, name, export_id, read_only=read_only)
         return handlers.json_response(export.as_json(), 201 if new else 200)
 

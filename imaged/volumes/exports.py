@@ -18,6 +18,7 @@ from imaged import errors as daemon_errors
 from imaged import nbd
 from imaged.volumes import errors, formats, qemu
 from imaged.volumes.domains import check_name
+from imaged.volumes.jobs import Jobs
 from imaged.volumes.keyed import Keyed
 from imaged.volumes.rundir import RunDirectory
 from imaged.volumes.volumes import MAX_SIZE, Volumes, disk_format
@@ -60,9 +61,10 @@ class Export:
 class Exports:
     """All exports of this process; they end with it, however it ends. Thread-safe."""
 
-    def __init__(self, volumes: Volumes, place: Path | None = None):
+    def __init__(self, volumes: Volumes, jobs: Jobs, place: Path | None = None):
         """The sockets' directory is made in `place`, or where temporary files go. What a dead daemon left there is ended first."""
         self._volumes = volumes
+        self._jobs = jobs
         self._run = RunDirectory(place)
         self._exports: dict[tuple[str, str], list[Export]] = {}
         self._busy = Keyed()
@@ -95,6 +97,9 @@ class Exports:
                 return before, False
             if exports and not (read_only and all(export.read_only for export in exports)):
                 raise errors.Exported(f"Volume {name!r} is open for another transfer: wait for its end")
+            if not read_only:
+                # What they say would be of bytes that are not there any more, and qemu-img holds a lock on them.
+                self._jobs.cancel_all(domain, name)
             with self._volumes.reading(domain, name) as file:
                 export = self._start(file, disk_format(name), export_id, read_only)
             with self._lock:

@@ -13,6 +13,7 @@ from imaged import errors as daemon_errors
 from imaged import nbd
 from imaged.volumes import errors, exports, qemu
 from imaged.volumes.exports import Exports
+from imaged.volumes.jobs import Jobs
 from tests.imaged import nbd_servers
 from tests.imaged.conftest import ended, wait
 
@@ -23,7 +24,7 @@ RAW = "11111111-2222-3333-4444-555555555555.img"
 
 @pytest.fixture
 def house(volumes):
-    house = Exports(volumes)
+    house = Exports(volumes, Jobs())
     yield house
     house.close()
 
@@ -127,6 +128,23 @@ def test_asking_again_gives_the_same_export(house, disk):
 
     assert (new, again) == (True, False)
     assert first is second
+
+
+def test_who_may_not_write_ends_nobodys_job(volumes, disk, monkeypatch):
+    canceled = []
+    jobs = Jobs()
+    monkeypatch.setattr(jobs, "cancel_all", lambda *key: canceled.append(key))
+    house = Exports(volumes, jobs)
+    open_(house, "reader", read_only=True)
+
+    assert code(open_, house, "writer", read_only=False) == "exported"
+    assert canceled == []
+
+    house.end("iso", NAME)
+    open_(house, "writer", read_only=False)
+    open_(house, "writer", read_only=False)
+    assert canceled == [("iso", NAME)]
+    house.close()
 
 
 def test_many_read_at_once(house, disk):
@@ -243,7 +261,7 @@ def test_many_at_the_same_time_get_one_export(house, disk):
 
 
 def test_closing_ends_everything(volumes, disk):
-    house = Exports(volumes)
+    house = Exports(volumes, Jobs())
     both = [open_(house, "one"), open_(house, "two")]
 
     house.close()
@@ -390,9 +408,10 @@ import sys, threading, time
 from pathlib import Path
 from imaged.volumes.domains import Domains
 from imaged.volumes.exports import Exports
+from imaged.volumes.jobs import Jobs
 from imaged.volumes.volumes import Volumes
 
-exports = Exports(Volumes(Domains([Path({str(root)!r})])))
+exports = Exports(Volumes(Domains([Path({str(root)!r})])), Jobs())
 def start():
     export, _ = exports.open("iso", {NAME!r}, "one", read_only=False)
     print(export.process.pid, export.socket, flush=True)
