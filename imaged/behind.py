@@ -7,8 +7,10 @@ The threads are as few as the processors, and serve each upload in turn: thousan
 """
 
 import concurrent.futures
+import contextlib
 import os
 import threading
+from collections.abc import Iterator
 from typing import Any
 
 from imaged import errors
@@ -24,6 +26,20 @@ LEAD = 64 << 20
 WORTHWHILE = 2 << 20
 
 _threads = concurrent.futures.ThreadPoolExecutor(max_workers=os.cpu_count(), thread_name_prefix="digest")
+
+
+@contextlib.contextmanager
+def meanwhile(digest: Any, view: memoryview) -> Iterator[None]:
+    """Feeds `digest` with `view` while the block does something else with it: for what is not to be found in the page cache afterwards."""
+    if len(view) < PIECE:
+        digest.update(view)
+        yield
+        return
+    hashed = _threads.submit(digest.update, view)
+    try:
+        yield
+    finally:
+        hashed.result()
 
 
 class Follower:

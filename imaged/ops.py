@@ -93,22 +93,22 @@ class Write(Operation):
             self._durability.finish(writing, whole)
 
     def _copy(self) -> None:
-        # What is not kept in the page cache is better hashed while it is here.
-        if self._digest and getattr(self._backend, "splices", False) and self._body.length >= behind.WORTHWHILE:
+        if self._digest and getattr(self._backend, "cached", False) and self._body.length >= behind.WORTHWHILE:
             with behind.Follower(self._backend, self._digest[0], self.offset) as follower:
                 self._move(lambda: follower.wrote(self.offset + self.done))
                 follower.finish()
         elif self._digest:
-            self._pass(self._digest[0].update, lambda: None)
+            # What is not in the page cache afterwards is hashed while it is here.
+            self._pass(lambda view: behind.meanwhile(self._digest[0], view), lambda: None)  # type: ignore[index]
         else:
             self._move(lambda: None)
 
     def _move(self, wrote: Callable[[], None]) -> None:
         """By the fastest road; `wrote` is called after each step."""
-        if self._body.spliceable and getattr(self._backend, "splices", False):
+        if self._body.spliceable and getattr(self._backend, "cached", False):
             self._splice(wrote)
         else:
-            self._pass(lambda _: None, wrote)
+            self._pass(lambda _: contextlib.nullcontext(), wrote)
 
     def _splice(self, wrote: Callable[[], None]) -> None:
         moved = self._begin(traffic.SPLICE)
@@ -120,14 +120,15 @@ class Write(Operation):
                 moved(count)
                 wrote()
 
-    def _pass(self, saw: Callable[[memoryview], None], wrote: Callable[[], None]) -> None:
-        """Through a buffer, which is shown to `saw`."""
-        moved = self._begin(self._body.path)
+    def _pass(self, meanwhile: Callable[[memoryview], contextlib.AbstractContextManager], wrote: Callable[[], None]) -> None:
+        """Through a buffer, which is written inside of `meanwhile`."""
+        past_cache = getattr(self._backend, "past_cache", None) and self._body.length >= self._backend.least_direct
+        moved = self._begin(traffic.DIRECT if past_cache and self._body.path == traffic.BUFFER else self._body.path)
         with buffers.borrow() as buffer:
             while count := self._body.readinto(buffer):
                 self._check()
-                self._backend.write(buffer[:count], self.offset + self.done)
-                saw(buffer[:count])
+                with meanwhile(buffer[:count]):
+                    self._backend.write(buffer[:count], self.offset + self.done)
                 self.done += count
                 moved(count)
                 wrote()
@@ -152,7 +153,7 @@ class Read(Operation):
         self._body.break_off()
 
     def __iter__(self) -> Generator[memoryview, None, None]:
-        if self._body.path == traffic.BUFFER and getattr(self._backend, "splices", False) and self._count > mapped.PIECE:
+        if self._body.path == traffic.BUFFER and getattr(self._backend, "cached", False) and self._count > mapped.PIECE:
             return self._send_mapped()
         return self._send_read()
 

@@ -6,6 +6,8 @@ disjoint ranges, aligned or not.
 
 import ctypes
 import errno
+import fcntl
+import functools
 import logging
 import os
 import stat
@@ -16,7 +18,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from imaged import errors, httpd
-from imaged.backends import mapped
+from imaged.backends import direct, mapped
 from imaged.backends.extents import DATA, HOLE, Extent
 
 log = logging.getLogger(__name__)
@@ -81,8 +83,8 @@ class File:
     features = frozenset({"extents", "flush", "zero"})
     max_readers = 8
     max_writers = 8
-    #: Whether the fast roads are open: `splice` may stand in for `write`, and `mapped` for `readinto`.
-    splices = True
+    #: Bytes of one write from which on going past the cache is worth it.
+    least_direct = direct.WORTHWHILE
 
     def __init__(self, descriptor: int):
         self._descriptor = descriptor
@@ -106,13 +108,34 @@ class File:
         """Maps of its bytes up to `end`, for a plain socket to send."""
         return mapped.Windows(self._descriptor, end)
 
+    @functools.cached_property
+    def past_cache(self) -> direct.Direct | None:
+        """The way past the cache, if there is one, for what is written; what is read is better read ahead."""
+        writable = fcntl.fcntl(self._descriptor, fcntl.F_GETFL) & os.O_RDWR
+        return direct.opened(self._descriptor) if writable and not direct.in_memory(self._descriptor) else None
+
+    @property
+    def cached(self) -> bool:
+        """Whether the roads of the page cache are the fast ones: `splice` may stand in for `write`, and `mapped` for `readinto`."""
+        return self.past_cache is None
+
     def write(self, view: memoryview, offset: int) -> None:
         """Writes all of it. Raises NoSpace: then a part may be written."""
         _check_end(offset + len(view))
+        head = min(len(view), -offset % direct.BLOCK)
+        body = (len(view) - head) // direct.BLOCK * direct.BLOCK
         with storage():
-            while view:
-                count = os.pwrite(self._descriptor, view, offset)
-                view, offset = view[count:], offset + count
+            if body < self.least_direct or not self.past_cache:
+                self._write(view, offset)
+                return
+            self._write(view[:head], offset)
+            self.past_cache.write(view[head : head + body], offset + head, self._write)
+            self._write(view[head + body :], offset + head + body)
+
+    def _write(self, view: memoryview, offset: int) -> None:
+        while view:
+            count = os.pwrite(self._descriptor, view, offset)
+            view, offset = view[count:], offset + count
 
     def splice(self, pipe: httpd.Pipe, count: int, offset: int) -> None:
         """As `write`, of what is in the pipe."""
@@ -174,6 +197,9 @@ class File:
         """A file never waits for a peer."""
 
     def close(self) -> None:
+        past = self.__dict__.pop("past_cache", None)
+        if past:
+            past.close()
         descriptor, self._descriptor = self._descriptor, -1
         if descriptor >= 0:
             os.close(descriptor)

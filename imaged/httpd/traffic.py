@@ -1,7 +1,8 @@
 """How many bytes went which road: both programs count in the same words, for Prometheus.
 
-`splice`: from socket to file or socket without entering the process. `mapped`: from the page cache to the socket. `buffer`: through a
-buffer of ours, since somebody has to see them or they are few. `tls`: the same, encrypted on one side at least.
+`splice`: from socket to file or socket without entering the process. `mapped`: from the page cache to the socket. `direct`: through a
+buffer of ours to the disk, past the page cache. `buffer`: through a buffer, since somebody has to see them or they are few. `tls`: the
+same, encrypted on one side at least.
 """
 
 import socket
@@ -10,7 +11,7 @@ from collections.abc import Callable
 
 import prometheus_client
 
-SPLICE, MAPPED, BUFFER, TLS = "splice", "mapped", "buffer", "tls"
+SPLICE, MAPPED, DIRECT, BUFFER, TLS = "splice", "mapped", "direct", "buffer", "tls"
 
 #: What a scrape is answered with.
 CONTENT_TYPE = prometheus_client.CONTENT_TYPE_LATEST

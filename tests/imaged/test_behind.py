@@ -3,12 +3,14 @@
 import base64
 import contextlib
 import hashlib
+import os
 import secrets
 import threading
 
 import pytest
 
 from imaged import behind, client, errors, httpd, services
+from imaged.backends import direct, file
 from imaged.httpd import tls
 from tests.imaged.conftest import ask, wait
 
@@ -118,10 +120,11 @@ def test_what_cannot_be_read_again_is_an_error(memory):
         follower.finish()
 
 
-@pytest.fixture(params=["plain", "tls"])
-def put(request, daemon, certificate):
-    """An upload on a connection of its own."""
-    context = tls.server_context(*certificate) if request.param == "tls" else None
+@pytest.fixture(params=["plain, memory", "tls, memory", "plain, disk", "tls, disk"])
+def put(request, daemon, certificate, monkeypatch):
+    """An upload on a connection of its own, to what is only in the page cache or to what is behind it."""
+    context = tls.server_context(*certificate) if "tls" in request.param else None
+    monkeypatch.setattr(direct, "in_memory", lambda descriptor: "memory" in request.param)
     server = httpd.Server(("127.0.0.1", 0), services.images_app(daemon.context), threads=2, tls=context)
     server.launch()
     address = "{}://{}:{}".format("https" if context else "http", *server.bind_addr)
@@ -132,7 +135,10 @@ def put(request, daemon, certificate):
             headers = {"Content-Digest": f"sha-256=:{text}:", "Content-Range": f"bytes 1000-{999 + len(data)}/*"}
             return ask(connection, "PUT", f"/images/{ticket}", headers, data)
 
-    put.path = "tls" if context else "splice"
+    with (daemon.root / "probe").open("w+b") as probe:
+        with file.File(os.dup(probe.fileno())) as backend:
+            cached = backend.cached
+    put.path = "tls" if context else "splice" if cached else "direct"
     yield put
     server.stop()
 

@@ -80,7 +80,7 @@ def test_its_size_is_the_devices(opened):
 def test_it_goes_past_the_cache(opened):
     backend = opened()
 
-    assert fcntl.fcntl(backend._direct, fcntl.F_GETFL) & os.O_DIRECT
+    assert fcntl.fcntl(backend.past_cache._descriptor, fcntl.F_GETFL) & os.O_DIRECT
 
 
 @pytest.mark.parametrize(
@@ -136,6 +136,7 @@ def test_a_store_without_a_direct_way_goes_through_the_cache(path, monkeypatch):
 
     monkeypatch.setattr(os, "open", refuse)
     with device.Device(real(path, os.O_RDWR)) as backend:
+        assert backend.past_cache is None
         backend.write(memoryview(b"y" * 10000), 4000)
         assert contents(backend) == b"x" * 4000 + b"y" * 10000 + b"x" * (SIZE - 14000)
 
