@@ -57,6 +57,9 @@ class DiskTransfers:
             rights.upload(user)
             rights.change(user, image.owner_id, "upload to this disk")
         host = self._places.choose(image.domain, request.host)
+        with self._hosts.asking(host) as control:
+            # A host that hangs is told of at once: what comes may take long, and is waited for.
+            control.info()
         transfer_id = models.new_id()
         # Before it is seen: the monitor would take it for what a process that died had begun.
         with self._live.holding(transfer_id):

@@ -57,6 +57,9 @@ class Disks:
             domain = domains.find(session, request.domain)
         admission.suits(domain, request.format)
         host = self._places.choose(domain)
+        with self._hosts.asking(host) as control:
+            # A host that hangs is told of at once: what comes may take long, and is waited for.
+            control.info()
         with self._holding(disk_id):
             image = self._record(user, request, disk_id, domain)
             try:

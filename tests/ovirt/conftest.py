@@ -10,7 +10,11 @@ import ovirtsdk4
 import pytest
 from ovirtsdk4 import types
 
+from tests.e2e.conftest import own_product
 from tests.e2e.product import BIN, PASSWORD, Product, free_port, wait_for
+from tests.imaged.conftest import certificate
+
+__all__ = ["certificate", "own_product"]
 
 MIB = 1 << 20
 
