@@ -74,6 +74,8 @@ class Domains:
         if not new.path.startswith("/"):
             raise errors.Invalid(field="path", reason="it must be an absolute path on the host")
         host = self._hosts.get(new.host)
+        if not host.enrolled:
+            raise errors.Invalid(field="host", reason=f"{host.name} has not been enrolled yet")
         with self._database.reading() as session:
             if session.scalar(sa.select(models.Domain.id).where(models.Domain.name == new.name)):
                 raise errors.DomainExists(name=new.name)

@@ -92,6 +92,7 @@ class House:
     def __init__(self, directory, daemon, **settings):
         self.daemon = daemon
         self.clock = TurnedClock()
+        self.authority = None
         self.config = config.Config(state_dir=directory, **settings)
         self.database = Database(f"sqlite:///{directory}/database.sqlite")
         sa.event.listen(self.database.engine, "connect", _hurry)
@@ -116,7 +117,15 @@ class House:
         key = ed25519.Ed25519PrivateKey.generate()
         self.hosts = hosts.Hosts()
         self.sessions = sessions.Sessions(tickets.Verifier(key.public_key(), "here", 0, 5))
-        self.admin = Admin(self.config, self.database, self.hosts, tickets.Signer(key, "here", 300), self.sessions, clock=self.clock)
+        self.admin = Admin(
+            self.config,
+            self.database,
+            self.hosts,
+            tickets.Signer(key, "here", 300),
+            self.sessions,
+            authority=self.authority,
+            clock=self.clock,
+        )
 
     @property
     def transfers(self):

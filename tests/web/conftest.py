@@ -15,7 +15,7 @@ import urllib.parse
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ed25519
 
-from appliance import config
+from appliance import authority, bootstrap, config
 from appliance.admin import Admin, database
 from appliance.transfer import hosts, relay, sessions, slots, tickets
 from appliance.web import downloads, images, server, site
@@ -62,8 +62,7 @@ class Appliance:
     def __init__(self, directory: pathlib.Path):
         self.directory = directory
         self.config = config.Config(state_dir=directory, monitor_interval=0.1, login_attempts=3)
-        (directory / "ca").mkdir()
-        (directory / "ca" / "ca.pem").write_text("-----BEGIN CERTIFICATE-----\n")
+        bootstrap.prepare(self.config)
         self._start_daemon()
         books = database.Database(self.config.database_url)
         books.migrate()
@@ -71,7 +70,7 @@ class Appliance:
         known = hosts.Hosts()
         live = sessions.Sessions(tickets.Verifier(key.public_key(), "test", tickets.now(), 5))
         signer = tickets.Signer(key, "test", 300)
-        self.admin = Admin(self.config, books, known, signer, live)
+        self.admin = Admin(self.config, books, known, signer, live, authority=authority.Authority(directory, 86400.0))
         host = self.admin.hosts.ensure("local", f"unix:{directory}/control", f"unix:{directory}/images")
         for name, kind in (("data", "data"), ("iso", "iso")):
             self.admin.domains.ensure(name, kind, host, str(directory / "domains" / name))
@@ -90,7 +89,6 @@ class Appliance:
         self._database = books
 
     def _start_daemon(self) -> None:
-        (self.directory / "domains").mkdir()
         words = [str(pathlib.Path(sys.executable).parent / "imaged"), "--root", f"{self.directory}/domains", "--supervised"]
         words += ["--control-socket", f"{self.directory}/control", "--local-socket", f"{self.directory}/images"]
         self._daemon = subprocess.Popen(words, stdin=subprocess.PIPE, stderr=(self.directory / "imaged.log").open("w"))

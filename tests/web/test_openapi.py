@@ -6,6 +6,7 @@ import sys
 
 import pytest
 
+from appliance.admin import views
 from appliance.web.api import openapi, routes
 
 EXAMPLES = 8
@@ -60,7 +61,10 @@ def test_the_api_is_what_the_document_says(appliance, tmp_path):
     transfer = appliance.transfer()
     domain = appliance.call("GET", "/domains").json["items"][0]
     config = tmp_path / "schemathesis.toml"
-    config.write_text("\n".join(_on_real_things({"images": image["id"], "transfers": transfer["id"], "domains": domain["id"]})))
+    # Not the one that everything lies on.
+    host = appliance.admin.enrolment.add(views.NewHost("other", "127.0.0.9")).host
+    ids = {"images": image["id"], "transfers": transfer["id"], "domains": domain["id"], "hosts": host.id}
+    config.write_text("\n".join(_on_real_things(ids)))
     words = [str(pathlib.Path(sys.executable).parent / "schemathesis"), "--config-file", str(config), "run"]
     words += [f"http://127.0.0.1:{appliance.port}/api/v1/openapi.json", "--header", f"Authorization: Bearer {appliance.tokens['admin']}"]
     words += ["--max-examples", str(EXAMPLES), "--seed", str(SEED), "--generation-database", "none", "--checks", "all", "--no-color"]
