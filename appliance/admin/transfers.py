@@ -38,15 +38,8 @@ STATES: dict[str, tuple[Phase, ...]] = {
     "finished": phases.FINISHED,
 }
 
-#: Phases in which what cancelling, or finalizing, leads to has begun or happened already.
-CANCELLED = (
-    Phase.CANCELLED_USER,
-    Phase.CANCELLED_SYSTEM,
-    Phase.FINALIZING_FAILURE,
-    Phase.FINALIZING_CLEANUP,
-    Phase.FINISHED_FAILURE,
-    Phase.FINISHED_CLEANUP,
-)
+#: Phases in which the system has done already what cancelling, or finalizing, asks for.
+CANCELLED = (Phase.CANCELLED_SYSTEM, Phase.FINALIZING_FAILURE, Phase.FINISHED_FAILURE)
 FINALIZED = (Phase.FINALIZING_SUCCESS, Phase.FINISHED_SUCCESS)
 
 #: The host hashes at most 64 ranges of 64 MiB at once; a piece has at most 1 MiB.
@@ -164,7 +157,7 @@ class Transfers:
         """No byte is written any more when this returns. Raises errors.NotFound, Forbidden, NoPause, NotAllowed."""
         with self._live.holding(transfer_id):
             transfer = self._own(user, transfer_id, "pause this upload")
-            if kinds.download(transfer):
+            if kinds.download(transfer) and transfer.phase in phases.LIVE:
                 raise errors.NoPause
             self._move(transfer, Event.PAUSE, user=user)
             self._live.revoke(transfer)
@@ -202,7 +195,7 @@ class Transfers:
         with self._live.holding(transfer_id):
             transfer = self._own(user, transfer_id, "cancel this transfer")
             if kinds.of_disk(transfer) and transfer.phase in CANCELLED:
-                # As an oVirt client may ask that was not there when the system cancelled it.
+                # The system was faster than its client, who cannot know.
                 return self._shown.view(user, transfer)
             self._move(transfer, Event.CANCEL, user=user)
             self._finalizing.advance(transfer)
@@ -216,8 +209,8 @@ class Transfers:
         """
         with self._live.holding(transfer_id):
             transfer = self._own(user, transfer_id, "finalize this transfer")
-            if kinds.of_disk(transfer) and transfer.phase in FINALIZED:
-                # A download that was read to its end is finalized unasked.
+            if kinds.download(transfer) and transfer.phase in FINALIZED:
+                # One that was read to its end is finalized unasked: its client cannot know.
                 return self._shown.view(user, transfer)
             phases.move(Phase(transfer.phase), Event.FINALIZE)
             self._live.tend(transfer)
