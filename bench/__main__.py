@@ -1,6 +1,7 @@
 """`python -m bench`: measures all rows, prints them, and writes docs/performance.md with its chart."""
 
 import argparse
+import dataclasses
 import os
 import pathlib
 import tempfile
@@ -22,6 +23,15 @@ NAMES = (*(row.name for row in rows.ROWS), *ANSWERS, "memory")
 WEIGHT = 12
 
 
+@dataclasses.dataclass
+class Found:
+    """What has been measured so far."""
+
+    results: list[measure.Result] = dataclasses.field(default_factory=list)
+    answers: list[latency.Result] = dataclasses.field(default_factory=list)
+    held: memory.Result | None = None
+
+
 def main() -> None:
     options = arguments()
     console = Console(highlight=False)
@@ -33,16 +43,20 @@ def main() -> None:
         with Progress(
             TextColumn("{task.description:<12}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn(), console=console
         ) as progress:
-            results, answers, held = measured(options, pathlib.Path(fast), pathlib.Path(disk), progress)
-    show(console, results, answers, held)
+            found = Found()
+            try:
+                measured(options, pathlib.Path(fast), pathlib.Path(disk), progress, found)
+            finally:
+                # Also what came before a failure: it took minutes.
+                show(console, found)
     console.print(f"{time.monotonic() - began:.0f} s")
-    if held and not options.short and set(options.rows) == set(NAMES):
-        PICTURE.write_text(report.picture(results))
+    if found.held and not options.short and set(options.rows) == set(NAMES):
+        PICTURE.write_text(report.picture(found.results))
         head = report.introduction(
             in_memory=memory_directory() is not None, picture=PICTURE.relative_to(DOCUMENTS).as_posix(), cores=os.cpu_count() or 1
         )
         kept = report.notes(DOCUMENT.read_text()) if DOCUMENT.exists() else ""
-        DOCUMENT.write_text(report.document(head, results, answers, held) + (f"\n{kept}" if kept else ""))
+        DOCUMENT.write_text(report.document(head, found.results, found.answers, found.held) + (f"\n{kept}" if kept else ""))
         console.print(f"Written into docs/{DOCUMENT.name}")
 
 
@@ -66,10 +80,8 @@ def memory_directory() -> pathlib.Path | None:
     return memory_files if memory_files.is_dir() and os.access(memory_files, os.W_OK) else None
 
 
-def measured(
-    options: argparse.Namespace, fast: pathlib.Path, disk: pathlib.Path, progress: Progress
-) -> tuple[list[measure.Result], list[latency.Result], memory.Result | None]:
-    """All that was asked for, shown as it comes."""
+def measured(options: argparse.Namespace, fast: pathlib.Path, disk: pathlib.Path, progress: Progress, found: Found) -> None:
+    """All that was asked for into `found`, shown as it comes."""
     chosen = [row for row in rows.ROWS if row.name in options.rows]
     total = sum(measure.rounds(row, short=options.short) for row in chosen)
     total += WEIGHT * len(set(ANSWERS) & set(options.rows)) + (memory.steps(short=options.short) if "memory" in options.rows else 0)
@@ -78,31 +90,29 @@ def measured(
     def done(steps: int) -> None:
         progress.advance(task, steps)
 
-    results, answers, held = [], [], None
     with stage.Stage(fast, disk) as on:
         for row in chosen:
             progress.update(task, description=row.name)
-            results.append(measure.measure(row, on, short=options.short, done=done))
-            one = results[-1]
+            found.results.append(measure.measure(row, on, short=options.short, done=done))
+            one = found.results[-1]
             holds = report.verdict(one.ratio, row.floor, row.goal)
             progress.console.print(f"{row.path}: {one.ratio:.2f} of {row.theirs}  {holds}", markup=False)
     for name, tls in ANSWERS.items():
         if name in options.rows:
             progress.update(task, description=name)
-            answers.append(latency.run(fast / name, tls=tls, short=options.short))
-            progress.console.print(f"{name}: {answers[-1].busy.worst:.1f} ms, {answers[-1].failures} failures", markup=False)
+            found.answers.append(latency.run(fast / name, tls=tls, short=options.short))
+            progress.console.print(f"{name}: {found.answers[-1].busy.worst:.1f} ms, {found.answers[-1].failures} failures", markup=False)
             done(WEIGHT)
     if "memory" in options.rows:
         progress.update(task, description="memory")
-        held = memory.run(fast, short=options.short, done=done)
-    return results, answers, held
+        found.held = memory.run(fast, short=options.short, done=done)
 
 
-def show(console: Console, results: list[measure.Result], answers: list[latency.Result], held: memory.Result | None) -> None:
+def show(console: Console, found: Found) -> None:
     """The tables of the document, on the terminal."""
     for head, lines in (
-        (report.TRANSFER_HEAD, [report.line(one) for one in results]),
-        (report.LATENCY_HEAD, [report.latency_line(one) for one in answers]),
+        (report.TRANSFER_HEAD, [report.line(one) for one in found.results]),
+        (report.LATENCY_HEAD, [report.latency_line(one) for one in found.answers]),
     ):
         if lines:
             shown = Table(*head)
@@ -110,7 +120,7 @@ def show(console: Console, results: list[measure.Result], answers: list[latency.
                 shown.add_row(*(cell.replace("*", "") for cell in cells))
             # A terminal may be narrow, and a log has no width: every number must be legible.
             Console(width=max(console.width, 160), highlight=False).print(shown)
-    for text in report.memory_tables(held) if held else ():
+    for text in report.memory_tables(found.held) if found.held else ():
         console.print(text, "", sep="\n", markup=False)
 
 

@@ -64,8 +64,8 @@ def percentile(values: Sequence[float], part: float) -> float:
 def run(directory: pathlib.Path, *, tls: bool, short: bool) -> Result:
     """Starts an appliance of its own in `directory`."""
     crawling, seconds = (50, 4.0) if short else (1000, 25.0)
-    # As the handbook says for so many: a thread for each, and those that bytes may not take.
-    appliance = ours.Appliance(directory, tls=tls, threads=1200)
+    # A thread for each, and those that bytes may not take. The first of them wait for the last to be prepared: that is no lost heartbeat.
+    appliance = ours.Appliance(directory, tls=tls, threads=1200, heartbeat_timeout=3600)
     try:
         ask = _visitor(appliance)
         rest = _answers(appliance, ask, seconds / 2)
