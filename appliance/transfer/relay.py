@@ -32,6 +32,9 @@ MAX_ANSWER = 64 << 10
 FAST, SLOW = 0.1, 1.0
 SMALLEST_PIECE = 4 << 10
 FIRST_PIECE = 16 << 10
+# What is passed on at once stays in a core's cache between being received and being sent: 2467 MiB/s and 0.48 s/GiB into a unix socket that
+# is spliced into a file, against 2225 MiB/s and 0.55 s/GiB with 1 MiB (medians of 9).
+LARGEST_PIECE = 256 << 10
 
 #: Error codes of the host after which a transfer cannot go on by itself.
 STOPPING = {"no-ticket", "ticket-expired", "ticket-canceled", "no-space"}
@@ -167,7 +170,7 @@ class Relay:
                 left -= count
                 moved(count)
                 if took < FAST:
-                    piece = min(piece * 2, len(buffer))
+                    piece = min(piece * 2, LARGEST_PIECE, len(buffer))
                 elif took > SLOW:
                     piece = max(piece // 2, SMALLEST_PIECE)
 
