@@ -212,6 +212,91 @@ def test_a_listener_that_fails_does_not_fail_the_request(live, issue):
     live.stopped(live.open(issue()), "no-space", "The disk is full.")
 
 
+def admit(live, ticket="k", transfer="t", ops=("read", "write")):
+    live.admit(transfer=transfer, host="h", ticket=ticket, ops=ops, size=9)
+
+
+def test_who_is_admitted_needs_the_tickets_id_alone(live):
+    admit(live)
+
+    session = live.admitted("k")
+    assert (session.ticket.transfer, session.ticket.host, session.ticket.size, session.url) == ("t", "h", 9, "/images/k")
+
+
+@pytest.mark.parametrize("ticket", ["", "K", "k ", "t", "made-up"])
+def test_another_id_opens_nothing(live, ticket):
+    admit(live)
+
+    with pytest.raises(errors.NoSession):
+        live.admitted(ticket)
+
+
+def test_a_signed_tickets_image_is_not_open_to_who_knows_its_id(live, issue):
+    live.open(issue())
+
+    with pytest.raises(errors.NoSession):
+        live.admitted("k")
+
+
+def test_admitting_again_changes_nothing(live):
+    admit(live)
+    session = live.admitted("k")
+
+    admit(live)
+
+    assert live.admitted("k") is session
+
+
+def test_the_end_of_a_transfer_interrupts_all_who_were_admitted(live):
+    admit(live)
+    hit = []
+    with live.admitted("k").holding(lambda: hit.append(1)), live.admitted("k").holding(lambda: hit.append(2)):
+        live.end_transfer("t")
+
+    assert hit == [1, 2]
+    with pytest.raises(errors.NoSession):
+        live.admitted("k")
+
+
+def test_a_transfers_new_ticket_ends_its_old_one(live):
+    admit(live, "old")
+    older = live.admitted("old")
+
+    admit(live, "new")
+
+    assert older.ended
+    with pytest.raises(errors.NoSession):
+        live.admitted("old")
+    assert live.admitted("new").ticket.ticket == "new"
+
+
+def test_the_end_of_the_process_ends_who_was_admitted(live):
+    admit(live)
+    session = live.admitted("k")
+
+    live.end_all()
+
+    assert session.ended
+    with pytest.raises(errors.NoSession):
+        live.admitted("k")
+
+
+def test_who_is_admitted_to_read_does_not_write(live):
+    admit(live, ops=("read",))
+
+    with pytest.raises(errors.ForbiddenOp):
+        live.admitted("k").check("write")
+
+
+def test_activity_of_who_is_admitted_counts(live, monkeypatch):
+    admit(live)
+    before = live.last_activity("t")
+    monkeypatch.setattr(sessions.time, "monotonic", lambda: before + 5)
+    live.admitted("k").touch()
+
+    assert live.last_activity("t") == before + 5
+
+
 def test_bytes_leave_a_reserve_of_threads():
     room = slots.Slots(total=3, reserve=1)
 
