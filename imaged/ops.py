@@ -168,8 +168,9 @@ class Read(Operation):
                 self._check()
                 if self._backend.size() < self.offset + self.done + len(view[: mapped.PIECE]):
                     raise _shorter()
-                yield view[: mapped.PIECE]
+                # Before the client has it: who asks afterwards finds it counted.
                 moved(len(view[: mapped.PIECE]))
+                yield view[: mapped.PIECE]
                 self.done += len(view[: mapped.PIECE])
                 view = view[mapped.PIECE :]
 
@@ -185,9 +186,9 @@ class Read(Operation):
                 count = self._backend.readinto(buffer[: end - self.done], self.offset + self.done)
                 if not count:
                     raise _shorter()
+                moved(count)
                 yield buffer[:count]
                 self.done += count
-                moved(count)
 
 
 class Checksum(Operation):

@@ -97,8 +97,9 @@ def _stream(passing, room, session, target, headers, body) -> Generator:
             moved = relay.TRAFFIC.begin("read", body.path)
             while count := response.readinto(buffer):
                 session.touch()
-                yield buffer[:count]
+                # Before the client has it: who asks afterwards finds it counted.
                 moved(count)
+                yield buffer[:count]
     except errors.ApplianceError as error:
         if not begun:
             raise
