@@ -134,6 +134,8 @@ export const texts = {
     orphaned: "The page that was sending it was closed or reloaded.",
     resumeHere: "This page still has the file: Resume goes on at once.",
     expires: (/** @type {string} */ span) => `Kept for another ${span}.`,
+    ovirt: (/** @type {string} */ direction) => `${direction} via oVirt`,
+    ovirtToGo: "Its client goes on when it is resumed.",
   },
 
   announce: (/** @type {string} */ name, /** @type {string} */ news) => `${name}: ${news}.`,
@@ -143,6 +145,9 @@ export const texts = {
     text: (/** @type {string} */ name, /** @type {string} */ held) => `The upload of ${name} ends${held ? `, and the ${held} that arrived are deleted from the host` : ""}. This cannot be undone; to interrupt it, pause it instead.`,
     verb: "Cancel upload",
     keep: "Keep it",
+    disk: (/** @type {string} */ name) => `The upload to ${name} ends, and the whole disk is deleted, as oVirt does it. This cannot be undone; to interrupt it, pause it instead.`,
+    download: (/** @type {string} */ name) => `The download of ${name} ends for its client. The disk itself stays as it is.`,
+    verbDownload: "Cancel download",
   },
 
   remove: {

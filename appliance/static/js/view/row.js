@@ -161,6 +161,7 @@ export class Row {
   tellOrigin({ transfer, upload, orphaned }) {
     const parts = [transfer?.domain.name ?? upload?.wish?.domainName ?? ""];
     if (transfer) parts.push(`${texts.row.by(transfer.owner)}${upload || memory.recall(transfer.id) ? ` ${texts.row.fromHere}` : ""}`);
+    if (transfer?.client === "ovirt") parts.push(texts.row.ovirt(transfer.direction));
     if (transfer && (orphaned || rests(transfer.phase))) parts.push(texts.row.started(ago(transfer.created_at)));
     say(this.origin, parts.filter(Boolean).join(" · "));
     if (transfer) attr(this.origin, "title", texts.row.started(exact(transfer.created_at)));
@@ -182,7 +183,7 @@ export class Row {
     this.dismiss.hidden = !(upload?.stage === "ended" && (over || phase === "replaced" || !transfer));
     this.show.hidden = !(over && transfer?.image_id && phase !== "finished_cleanup");
     if (transfer?.image_id) attr(this.show, "href", `/library/${transfer.image_id}`);
-    say(this.resume, upload ? texts.verb.resume : texts.verb.resumeFile);
+    say(this.resume, upload || transfer?.client === "ovirt" ? texts.verb.resume : texts.verb.resumeFile);
     for (const [element, word] of [[this.pause, texts.verb.pause], [this.cancel, texts.verb.cancel], [this.resume, texts.verb.resume], [this.show, texts.verb.show], [this.dismiss, texts.verb.dismiss]]) {
       attr(/** @type {Element} */ (element), "aria-label", `${word} ${name}`);
     }
@@ -202,7 +203,8 @@ function explain(phase, { transfer, upload, orphaned }, me) {
   if (orphaned) return `${texts.row.orphaned} ${texts.toGo(transfer.size - transfer.durable_bytes)}`;
   const why = transfer.reason ? `${transfer.reason}${/[.!?]$/.test(transfer.reason) ? "" : "."} ` : "";
   const mine = verbs(transfer, me).resume;
-  const next = mine ? (upload ? texts.row.resumeHere : texts.toGo(transfer.size - transfer.durable_bytes)) : "";
+  const rest = transfer.client === "ovirt" ? texts.row.ovirtToGo : texts.toGo(transfer.size - transfer.durable_bytes);
+  const next = mine ? (upload ? texts.row.resumeHere : rest) : "";
   const until = transfer.expires_at && Date.parse(transfer.expires_at) > Date.now() ? ` ${texts.row.expires(span((Date.parse(transfer.expires_at) - Date.now()) / 1000))}` : "";
   return `${why}${next}${until}`.trim();
 }

@@ -21,6 +21,9 @@ export async function resume({ transfer, upload }) {
   if (!transfer) return;
   if (upload) {
     await queue.resume(transfer, upload.file);
+  } else if (transfer.client === "ovirt") {
+    // Its client has the file, wherever that is.
+    await api.post(`/transfers/${transfer.id}/resume`);
   } else {
     const dialog = await import("./resume-dialog.js");
     await dialog.open(transfer);
@@ -32,7 +35,9 @@ export async function resume({ transfer, upload }) {
 export async function cancel({ key, transfer, upload }) {
   const name = transfer?.name ?? upload?.name ?? "";
   const held = transfer?.durable_bytes ?? 0;
-  const sure = await confirm({ title: texts.cancel.title(name), text: texts.cancel.text(name, held ? size(held) : ""), verb: texts.cancel.verb, keep: texts.cancel.keep });
+  const download = transfer?.direction === "download";
+  const text = download ? texts.cancel.download(name) : transfer?.client === "ovirt" ? texts.cancel.disk(name) : texts.cancel.text(name, held ? size(held) : "");
+  const sure = await confirm({ title: texts.cancel.title(name), text, verb: download ? texts.cancel.verbDownload : texts.cancel.verb, keep: texts.cancel.keep });
   if (!sure) return;
   await queue.cancel(upload?.key ?? transfer?.id ?? key);
   poke();
