@@ -8,6 +8,7 @@ import pathlib
 import shlex
 import signal
 import subprocess
+from collections.abc import Sequence
 
 from tests.e2e.product import BIN, Product, free_port, wait_for
 
@@ -78,14 +79,19 @@ class Host:
 class Fleet:
     """The appliance and its hosts. `shared` and `own-NAME` are storage domains."""
 
-    def __init__(self, directory: pathlib.Path, **settings):
+    def __init__(self, directory: pathlib.Path, names: Sequence[str] = ("one", "two", "three"), **settings):
+        self.directory = directory
         self.product = Product(directory / "state", monitor_interval=0.2, **settings)
         self.shared = directory / "shared"
         self.shared.mkdir()
-        self.hosts = [
-            Host(self.product, directory / name, name, address, self.shared)
-            for name, address in zip(("one", "two", "three"), ADDRESSES, strict=True)
-        ]
+        self.hosts: list[Host] = []
+        for name, address in zip(names, ADDRESSES, strict=False):
+            self.another(name, address)
+
+    def another(self, name: str, address: str) -> Host:
+        """A machine that could be added."""
+        self.hosts.append(Host(self.product, self.directory / name, name, address, self.shared))
+        return self.hosts[-1]
 
     def start(self) -> None:
         self.product.start()
@@ -98,7 +104,7 @@ class Fleet:
             own = {"name": f"own-{host.name}", "kind": "data", "host": host.name, "path": str(host.own / "images")}
             self.product.ok("POST", "/domains", own)
         self.product.command("domain", "add", "shared", "--host", "one", "--path", str(self.shared / "pool"))
-        wait_for(lambda: len(self.seen_by("shared")) == 3, "all three to see the shared domain", 60)
+        wait_for(lambda: len(self.seen_by("shared")) == len(self.hosts), "all of them to see the shared domain", 60)
 
     def seen_by(self, domain: str) -> set[str]:
         return {host["name"] for host in self.product.ok("GET", f"/domains/{domain}")["hosts"]}

@@ -31,6 +31,8 @@ class Host {
     /** @type {number[]} seconds slept */
     this.slept = [];
     this.largest = Infinity;
+    /** How often the next tickets are refused because the transfer moves. */
+    this.moves = 0;
   }
 
   get transfer() {
@@ -56,6 +58,11 @@ class Host {
           if (path.endsWith("/resume")) {
             this.resumes += 1;
             this.phase = "transferring";
+          }
+          if (path.endsWith("/ticket") && this.moves > 0) {
+            // Paused for a moment between the look and the ticket, as when it moves to another host.
+            this.moves -= 1;
+            throw new ApiError({ status: 409, code: "not-allowed", detail: "The transfer is resuming." });
           }
           return path.endsWith("/ticket") ? { ticket: "x", url: "/images/x" } : this.transfer;
         },
@@ -124,6 +131,15 @@ test("a lost session costs a new ticket and nothing else", async () => {
   await sender.run();
   assert.equal(host.sessions, 2);
   assert.deepEqual(host.durable, [[0, host.size]]);
+});
+
+test("a move to another host between two questions is waited for", async () => {
+  const { host, sender } = setUp(20 * MIB, (it) => {
+    it.moves = 3;
+  });
+  await sender.run();
+  assert.deepEqual(host.durable, [[0, host.size]]);
+  assert.deepEqual([host.moves, host.sessions], [0, 1]);
 });
 
 test("a bad line, a busy server and a host that is down are waited for", async () => {

@@ -168,10 +168,14 @@ export class Upload {
           sender.lacks(error.details.missing ?? [[0, sender.plan.size]]);
           return false;
         }
-        // Finalized already: the answer to an earlier try was lost on its way.
-        if (error.code === "not-allowed" && attempt > 0) return true;
         if (error.code === "not-allowed") {
-          await sender.ready();
+          try {
+            await sender.ready();
+          } catch (stop) {
+            // Finalized already: the answer to an earlier try was lost on its way.
+            if (attempt > 0 && stop instanceof Stop && stop.kind === "over") return true;
+            throw stop;
+          }
           return false;
         }
         if (!error.passing) throw error;

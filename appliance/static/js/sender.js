@@ -295,7 +295,16 @@ export class Sender {
 
   async reopen() {
     await this.ready();
-    const ticket = await this.world.api.post(`/transfers/${this.transfer.id}/ticket`, undefined, { signal: this.signal });
+    /** @type {any} */
+    let ticket;
+    try {
+      ticket = await this.world.api.post(`/transfers/${this.transfer.id}/ticket`, undefined, { signal: this.signal });
+    } catch (error) {
+      if (!(error instanceof ApiError && error.code === "not-allowed")) throw error;
+      // Paused between two questions, as when it moves to another host: look again.
+      await this.world.sleep(0.2, this.signal);
+      return;
+    }
     this.plan.learn(ticket.durable ?? []);
     this.session = await this.world.wire.open(ticket, this.signal);
   }

@@ -257,7 +257,21 @@ export const texts = {
 
   events: { empty: "Nothing has happened yet.", severity: /** @type {Record<string, string>} */ ({ info: "Information", warning: "Warning", error: "Error" }) },
 
-  hosts: { empty: "No host is known.", up: "up", down: "down", domains: "Storage domains" },
+  hosts: {
+    empty: "No host is known.", domains: "Storage domains", status: /** @type {Record<string, string>} */ ({ up: "up", down: "down", maintenance: "maintenance" }),
+    transfers: (/** @type {number} */ number) => (number ? `${number} running ${number === 1 ? "transfer" : "transfers"}` : ""),
+    certificate: (/** @type {string} */ until) => `Certificate until ${until}, renewed before`,
+    add: "Add host", name: "Name", nameAbout: "Letters, digits, dot, dash and underscore.", address: "Address", addressAbout: "A host name or an IP address, as the appliance reaches it.",
+    imagesPort: "Port for images", controlPort: "Port for control",
+    enrol: "Enrol", enrolTitle: (/** @type {string} */ name) => `Enrol ${name}`, command: "Command to run on the host", copy: "Copy command", copied: "Command copied", done: "Done",
+    enrolText: "Run this command on the host. It is shown only now, and works once, for an hour.",
+    enrolAfter: "The command says how imaged is started then. The host appears here as up a moment later.",
+    maintain: "Maintenance", maintained: (/** @type {string} */ name) => `${name} is in maintenance`, maintainTitle: (/** @type {string} */ name) => `Put ${name} into maintenance?`,
+    maintainText: (/** @type {string} */ name, /** @type {number} */ running) => `${name} gets no new transfers. ${running ? `The ${running} running there go` : "Those that run there go"} on on other hosts that see the same storage, or wait until the host is active again.`,
+    activate: "Activate", activated: (/** @type {string} */ name) => `${name} is active`,
+    remove: "Remove", removed: (/** @type {string} */ name) => `${name} was removed`, removeTitle: (/** @type {string} */ name) => `Remove ${name}?`, keep: "Keep it",
+    removeText: (/** @type {string} */ name) => `The appliance forgets ${name}. What lies on its storage stays there. To add it again it has to be enrolled again.`,
+  },
 
   settings: {
     about: "This appliance", version: "Version", user: "Logged in as", ca: "Certificate authority", caAbout: "Install it once in your browser, and this appliance is trusted.",

@@ -11,7 +11,12 @@ export interface Domain {
   capacity: number; free: number; reserved: number; available: number; images: number; status: "active" | "unreachable";
 }
 
-export interface Host { id: string; name: string; address: string; status: "up" | "down"; reason: string | null; domains: string[] }
+export interface Host {
+  id: string; name: string; address: string; status: "up" | "down" | "maintenance"; reason: string | null; domains: string[];
+  transfers: number; enrolled: boolean; certificate_expires_at: string | null;
+}
+
+export interface Invitation { host: Host; command: string; token: string; fingerprint: string; expires_at: string }
 
 export interface Image {
   id: string; name: string; size: number; virtual_size: number | null; format: string; content_type: string;

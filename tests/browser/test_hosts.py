@@ -1,0 +1,137 @@
+"""The page of hosts, and an upload that moves between two of them while the browser sends it."""
+
+import re
+import shlex
+
+import pytest
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+
+from tests.browser.test_access import flaws, focus, press, tab_to
+from tests.e2e.fleet import Fleet
+from tests.e2e.product import PASSWORD, wait_for
+
+
+@pytest.fixture(scope="module")
+def fleet(tmp_path_factory):
+    fleet = Fleet(tmp_path_factory.mktemp("fleet"), names=("one", "two"))
+    try:
+        fleet.start()
+        yield fleet
+    finally:
+        fleet.stop()
+
+
+@pytest.fixture
+def page(fleet, open_browser):
+    page = open_browser(fleet.product)
+    page.log_in()
+    yield page
+    assert page.complaints() == []
+
+
+def line(page, name):
+    """The line of a host."""
+    return next((one for one in page.all('[data-test="host"]') if one.text.startswith(f"{name}\n")), None)
+
+
+def shows(page, name, words):
+    wait_for(lambda: (one := line(page, name)) and words in one.text, f"{name} to show {words!r}")
+
+
+def test_a_host_is_added_and_enrolled_by_keyboard(page, fleet):
+    host = fleet.another("three", "127.0.0.3")
+    page.walk("/hosts")
+    shows(page, "one", "Storage domains: own-one, shared")
+    shows(page, "one", "Certificate until")
+    assert flaws(page) == []
+    tab_to(page, "add-host")
+    press(page, Keys.ENTER)
+    page.part("host-dialog")
+    assert flaws(page) == []
+    press(page, "one", Keys.TAB, host.address, Keys.ENTER)
+    page.wait_for_text("already is a host", '[data-test="host-dialog"]')
+    for name, value in (("name", host.name), ("images-port", str(host.images_port)), ("control-port", str(host.control_port))):
+        page.fill(f"host-{name}", value)
+    tab_to(page, "submit", "dialog")
+    press(page, Keys.SPACE)
+
+    command = page.part("command").get_attribute("value")
+    assert focus(page).get_attribute("data-test") == "command"
+    assert flaws(page) == []
+    press(page, Keys.ESCAPE)
+    page.wait_for_closed_dialog()
+    shows(page, "three", "It has not been enrolled yet.")
+    assert host.enrol(shlex.split(command)).returncode == 0
+    host.start()
+    shows(page, "three", "\nup")
+
+
+def test_a_host_is_taken_out_of_service_back_and_forgotten(page, fleet):
+    fleet.product.call("POST", "/hosts", {"name": "gone", "address": "192.0.2.7"})
+    page.walk("/hosts")
+    wait_for(lambda: line(page, "gone"), "the host")
+    line(page, "two").find_element(By.CSS_SELECTOR, '[data-test="maintenance"]').click()
+    page.wait_for_text("Put two into maintenance?", "dialog")
+    page.click("keep")
+    assert fleet.host("two").shown["status"] == "up"
+    line(page, "two").find_element(By.CSS_SELECTOR, '[data-test="maintenance"]').click()
+    page.click("confirm")
+    shows(page, "two", "\nmaintenance")
+    assert flaws(page) == []
+    line(page, "two").find_element(By.CSS_SELECTOR, '[data-test="activate"]').click()
+    shows(page, "two", "\nup")
+
+    line(page, "gone").find_element(By.CSS_SELECTOR, '[data-test="remove-host"]').click()
+    page.click("confirm")
+    wait_for(lambda: line(page, "gone") is None, "the host to be forgotten")
+    line(page, "two").find_element(By.CSS_SELECTOR, '[data-test="remove-host"]').click()
+    page.click("confirm")
+    page.wait_for_text("no other host sees storage domain own-two", '[data-test="error"]')
+    assert not line(page, "local").find_element(By.CSS_SELECTOR, '[data-test="remove-host"]').is_displayed()
+
+
+def test_others_than_administrators_look_only(open_browser, fleet):
+    fleet.product.command("user", "add", "viewer", "--role", "viewer", input=PASSWORD)
+    page = open_browser(fleet.product)
+    page.log_in("viewer")
+    page.walk("/hosts")
+    shows(page, "one", "\nup")
+
+    assert not any(page.all(f'[data-test="{name}"]') for name in ("add-host", "maintenance", "activate", "remove-host", "enrol"))
+
+
+def test_a_browsers_upload_goes_on_by_itself_on_another_host(page, fleet, disk):
+    page.slow_down(3 << 20)
+    page.start_upload(disk, domain="shared")
+    transfer = page.transfer_named(disk.name)
+    wait_for(lambda: fleet.product.transfer(transfer)["durable_bytes"] > 0, "something to be durable", 60)
+    first = fleet.product.transfer(transfer)["host"]["name"]
+
+    fleet.product.command("host", "maintenance", first)
+    wait_for(lambda: fleet.product.transfer(transfer)["host"]["name"] != first, "the upload to move")
+    page.slow_down(-1)
+
+    done = page.wait_for_phase(transfer, "finished_success", timeout=120)
+    stored = fleet.product.ok("GET", f"/images/{done['image_id']}")["path"].rpartition("/")[2]
+    assert (fleet.shared / "pool" / stored).read_bytes() == disk.read_bytes()
+    messages = [event["message"] for event in fleet.product.ok("GET", f"/events?transfer={transfer}")["items"]]
+    assert any(re.search(f"paused by the system: Host {first} is in maintenance", message) for message in messages)
+    fleet.product.command("host", "activate", first)
+
+
+def test_a_browsers_upload_survives_the_death_of_its_host(page, fleet, disk):
+    page.slow_down(3 << 20)
+    page.start_upload(disk, domain="shared")
+    transfer = page.transfer_named(disk.name)
+    wait_for(lambda: fleet.product.transfer(transfer)["durable_bytes"] > 0, "something to be durable", 60)
+    first = fleet.host(fleet.product.transfer(transfer)["host"]["name"])
+
+    first.kill()
+    wait_for(lambda: fleet.product.transfer(transfer)["host"]["name"] != first.name, "the upload to move", 60)
+    page.slow_down(-1)
+
+    done = page.wait_for_phase(transfer, "finished_success", timeout=120)
+    stored = fleet.product.ok("GET", f"/images/{done['image_id']}")["path"].rpartition("/")[2]
+    assert (fleet.shared / "pool" / stored).read_bytes() == disk.read_bytes()
+    first.start()
