@@ -22,9 +22,6 @@ GRACE = 10.0
 #: Seconds that a host has to say that it is there: one that hangs is as dead as one that is gone, and has to be noticed as soon.
 LOOK = 3.0
 
-#: A host may be silent this long while a chunk reaches its disk, in seconds: one PUT of many GB is flushed at its end.
-FLUSH = 300.0
-
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
 
 
@@ -214,7 +211,9 @@ class Hosts:
     def _register(self, host: models.Host) -> None:
         terms = self._terms(host)
         tls = terms[-1]
-        self._hosts.register(host.id, client.Control(host.control, tls=tls), client.Images(host.images, timeout=FLUSH, tls=tls))
+        self._hosts.register(
+            host.id, client.Control(host.control, tls=tls), client.Images(host.images, timeout=transfer_hosts.FLUSH, tls=tls)
+        )
         self._registered[host.id] = terms
 
     def _forget(self, host_id: str) -> None:

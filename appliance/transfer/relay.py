@@ -61,7 +61,7 @@ class HostSide(Exception):
 class Relay:
     """Passes requests on to hosts. Thread-safe; each call occupies its thread until the bytes have moved."""
 
-    def __init__(self, known: hosts.Hosts, live: sessions.Sessions):
+    def __init__(self, known: hosts.Leading, live: sessions.Sessions):
         self._hosts = known
         self._sessions = live
 
@@ -102,7 +102,7 @@ class Relay:
     @contextlib.contextmanager
     def _connection(self, session: sessions.Session) -> Iterator[client.Connection]:
         """A connection to the session's host, which is shut down when the session ends."""
-        with self._hosts.images(session.ticket.host).connection() as connection:
+        with self._hosts.leading(session.ticket).connection() as connection:
             try:
                 with session.holding(lambda: _shut_down(connection.sock)):
                     yield connection

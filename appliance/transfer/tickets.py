@@ -1,6 +1,7 @@
 """Signed tickets: what a client shows to move the bytes of one transfer. A JWT, signed with Ed25519, good for minutes.
 
-Signer and verifier live in one process; the key pair is this installation's own, and one algorithm is accepted.
+The key pair is this installation's own, and one algorithm is accepted. Who accepts a ticket is its audience: the appliance, or one proxy
+that knows the public key. So a ticket that was used at one of them is worth nothing at another.
 """
 
 import dataclasses
@@ -15,6 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import ed25519
 from appliance import errors
 
 ALGORITHM = "EdDSA"
+#: The appliance itself; a proxy's audience is its URL.
 AUDIENCE = "images"
 CLAIMS = [
     "iss",
@@ -44,7 +46,10 @@ def now() -> float:
 
 @dataclasses.dataclass(frozen=True)
 class Ticket:
-    """A verified ticket. `ticket` is the host's ticket (its id), `host` the host's id, `size` bytes, `expires` seconds since the epoch."""
+    """A verified ticket. `ticket` is the host's ticket (its id), `host` the host's id, `size` bytes, `expires` seconds since the epoch.
+
+    `address` is where a proxy finds the host's images service: `https://host:port`.
+    """
 
     id: str
     user: str
@@ -54,6 +59,7 @@ class Ticket:
     ops: tuple[str, ...]
     size: int
     expires: float
+    address: str | None = None
 
 
 class Signer:
@@ -80,16 +86,19 @@ class Signer:
         ticket: str,
         ops: Sequence[str],
         size: int,
+        audience: str = AUDIENCE,
+        address: str | None = None,
     ) -> tuple[str, datetime.datetime]:
         """A new ticket and the time (aware, UTC) it expires at.
 
         `host` is the host's id, `ticket` the id of the host's own ticket, `ops` some of "read" and "write", `size` the image's in bytes.
+        For a proxy, `audience` is its URL and `address` the host's (`https://host:port`).
         """
         issued = self.clock()
         expires = issued + self._lifetime
         claims = {
             "iss": self._issuer,
-            "aud": AUDIENCE,
+            "aud": audience,
             "sub": user,
             "jti": str(uuid.uuid4()),
             "iat": issued,
@@ -100,7 +109,7 @@ class Signer:
             "ticket": ticket,
             "ops": list(ops),
             "size": size,
-        }
+        } | ({"address": address} if address else {})
         return jwt.encode(claims, self._key, ALGORITHM), datetime.datetime.fromtimestamp(expires, datetime.UTC)
 
 
@@ -108,6 +117,7 @@ class Verifier:
     """Accepts what this installation's signer issued since `started_at` (seconds since the epoch), give or take `skew` seconds.
 
     Tickets from before the start are refused because the memory of those already used ended with the process that held it.
+    With a proxy's URL as `audience`, they must be for that proxy, and tell the host's address.
     """
 
     def __init__(
@@ -117,8 +127,12 @@ class Verifier:
         started_at: float,
         skew: float,
         clock: Callable[[], float] = now,
+        *,
+        audience: str = AUDIENCE,
     ):
         self._key = public_key
+        self._audience = audience
+        self._required = CLAIMS if audience == AUDIENCE else [*CLAIMS, "address"]
         self._issuer = issuer
         self._started_at = started_at
         self.skew = skew
@@ -134,10 +148,10 @@ class Verifier:
                 token,
                 self._key,
                 algorithms=[ALGORITHM],
-                audience=AUDIENCE,
+                audience=self._audience,
                 issuer=self._issuer,
                 options={
-                    "require": CLAIMS,
+                    "require": self._required,
                     "verify_exp": False,
                     "verify_nbf": False,
                     "verify_iat": False,
@@ -146,6 +160,9 @@ class Verifier:
         except jwt.InvalidTokenError as error:
             raise errors.BadTicket(f"{type(error).__name__}: {error}") from None
         self._check_times(claims)
+        address = claims.get("address")
+        if address is not None and not str(address).startswith("https://"):
+            raise errors.BadTicket("its host's address is none with TLS")
         return Ticket(
             id=claims["jti"],
             user=claims["sub"],
@@ -155,6 +172,7 @@ class Verifier:
             ops=tuple(claims["ops"]),
             size=claims["size"],
             expires=claims["exp"],
+            address=address,
         )
 
     def _check_times(self, claims: dict) -> None:

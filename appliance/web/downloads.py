@@ -5,15 +5,14 @@ import logging
 import re
 import unicodedata
 import urllib.parse
-from collections.abc import Generator
 
 import webob
 
 from appliance import errors
 from appliance.admin import views
 from appliance.transfer import relay, sessions, slots
-from appliance.web import answers
-from imaged import client, httpd
+from appliance.web import answers, reading
+from imaged import httpd
 
 log = logging.getLogger(__name__)
 
@@ -22,9 +21,6 @@ MAX_NAME = 200
 
 #: One range of bytes: from a place on, or so many from the end. Longer numbers mean no image of ours.
 _RANGE = re.compile(r"bytes=(?:([0-9]{1,30})-([0-9]{1,30})?|-([0-9]{1,30}))", re.ASCII | re.IGNORECASE)
-
-#: The bytes of an answer. Whoever has it must close it: that gives back the slot and the host's connection.
-Pieces = Generator[memoryview, None, None]
 
 
 class Downloads:
@@ -65,46 +61,14 @@ class Downloads:
         if request.method == "HEAD" or start == end:
             return answers.Answer(status, b"", headers)
         session = self._sessions.detached(host=image.host, ticket=image.ticket, size=image.size)
-        head, pieces = begin(self._relay, self._slots, session, [("Range", f"bytes={start}-{end - 1}")], httpd.Body(request.environ))
+        head, pieces = reading.begin(
+            self._relay, self._slots, session, [("Range", f"bytes={start}-{end - 1}")], httpd.Body(request.environ)
+        )
         if head.status != 206:
             pieces.close()
             log.error("Host %s refused a download: %s %s", image.host, head.status, head.headers.get("Error-Code"))
             raise errors.HostDown(host=image.host)
         return answers.Answer(status, pieces, headers)
-
-
-def begin(
-    passing: relay.Relay, room: slots.Slots, session: sessions.Session, headers: relay.Headers, body: httpd.Body, below: str = ""
-) -> tuple[client.Response, Pieces]:
-    """Asks the session's host for the image: its answer, and the bytes of it still to come. `body` is the request's (empty) one.
-
-    With `below` (a path and a query) it is asked for what lies there: `/extents`.
-
-    Raises errors.Busy, HostDown, and what a session that has ended raises. Once the answer has begun, a failure can only be told by
-    ending the client's connection before the announced length.
-    """
-    pieces = _stream(passing, room, session, session.url + below, headers, body)
-    return next(pieces), pieces
-
-
-def _stream(passing, room, session, target, headers, body) -> Generator:
-    """First the host's answer, then the pieces: one generator, so that closing it leaves every context in the right order."""
-    begun = False
-    try:
-        with room.take(), passing.receive(session, target, headers, body.break_off) as (response, buffer):
-            yield response
-            begun = True
-            moved = relay.TRAFFIC.begin("read", body.path)
-            while count := response.readinto(buffer):
-                session.touch()
-                # Before the client has it: who asks afterwards finds it counted.
-                moved(count)
-                yield buffer[:count]
-    except errors.ApplianceError as error:
-        if not begun:
-            raise
-        log.warning("A download broke off: %s", error)
-        body.break_off()
 
 
 def disposition(name: str) -> str:

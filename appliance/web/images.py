@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable
 
 from appliance import errors
 from appliance.transfer import relay, sessions, slots
-from appliance.web import answers, downloads
+from appliance.web import answers, reading
 from imaged import httpd
 
 log = logging.getLogger(__name__)
@@ -119,7 +119,7 @@ class Images:
     def _get(self, environ: dict, image: str) -> answers.Answer:
         session = self._authorize(environ, image, "read")
         wanted = [("Range", environ["HTTP_RANGE"])] if "HTTP_RANGE" in environ else []
-        host, pieces = downloads.begin(self._relay, self._slots, session, wanted, httpd.Body(environ))
+        host, pieces = reading.begin(self._relay, self._slots, session, wanted, httpd.Body(environ))
         return answers.Answer(host.status, pieces, {**_headers(host.headers.items()), "Accept-Ranges": "bytes"})
 
     def _about(self, environ: dict, image: str, about: tuple[str, ...]) -> answers.Answer:
@@ -127,7 +127,7 @@ class Images:
         asked = urllib.parse.parse_qsl(environ["QUERY_STRING"], keep_blank_values=True)
         query = urllib.parse.urlencode([(name, value) for name, value in asked if name in ABOUT[about]])
         below = "/" + "/".join(about) + (f"?{query}" if query else "")
-        host, pieces = downloads.begin(self._relay, self._slots, session, [], httpd.Body(environ), below)
+        host, pieces = reading.begin(self._relay, self._slots, session, [], httpd.Body(environ), below)
         return answers.Answer(host.status, pieces, _headers(host.headers.items()))
 
     def _head(self, environ: dict, image: str) -> answers.Answer:
