@@ -118,6 +118,21 @@ def test_finalizing_with_data_missing_of_a_file_that_travels_as_it_is(engine):
     cleaned(engine, made.id)
 
 
+def test_finalizing_a_preallocated_disk_with_data_missing(engine):
+    made = engine.add_disk(2 * MIB, sparse=False)
+    transfer = engine.start(made.id)
+    put(transfer.transfer_url, b"x" * MIB, engine)
+
+    with refused(409, "1.00 MiB of the image have not arrived"):
+        engine.act(transfer.id, "finalize")
+    status, told = call(engine, "POST", f"/imagetransfers/{transfer.id}/finalize", "<action/>")
+    assert status == 409 and "have not arrived" in told
+
+    put(transfer.transfer_url, b"y" * (2 * MIB), engine)
+    engine.finalize(transfer.id)
+    cleaned(engine, made.id)
+
+
 def test_finalizing_what_a_browser_has_not_sent(engine, product):
     transfer = product.create("missing.raw", 1000)
 

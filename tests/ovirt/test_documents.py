@@ -7,10 +7,11 @@ import subprocess
 import sys
 
 import pytest
+from lxml import etree
 
 from appliance.web.ovirt import clusters, data_centers, disks, events, hosts, jobs, routes, storage_domains, transfers
 from tests.e2e.product import PASSWORD
-from tests.ovirt.conftest import qemu_img
+from tests.ovirt.conftest import MIB, qemu_img
 
 TEXT = (pathlib.Path(__file__).parents[2] / "docs" / "ovirt.md").read_text()
 TABLE = TEXT.partition("| request | what |")[2].partition("\n\n")[0]
@@ -67,6 +68,63 @@ def test_the_script_works_as_it_is_written(environment, image, engine, tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
     qemu_img("compare", image, tmp_path / "copy.qcow2")
     engine.disks.disk_service(done.stdout.strip()).remove()
+
+
+def test_the_bodies_of_ovirts_own_documentation_work(engine, image, tmp_path):
+    """What its image transfer service tells users of curl to send, with the ids and addresses of here."""
+    curl = ["curl", "--silent", "--show-error", "--fail-with-body", "--cacert", engine.ca]
+
+    def post(path: str, body: str) -> etree._Element:
+        header = ["--user", f"admin@internal:{PASSWORD}", "--header", "Content-Type: application/xml"]
+        done = subprocess.run([*curl, *header, "--data", body, f"{engine.url}/{path}"], capture_output=True, text=True, timeout=60)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return etree.fromstring(done.stdout.encode())
+
+    def transfer(direction: str) -> etree._Element:
+        begun = post(
+            "imagetransfers",
+            f"""
+            <image_transfer>
+              <disk id="{disk}"/>
+              <direction>{direction}</direction>
+            </image_transfer>
+            """,
+        )
+        assert begun.findtext("phase") in ("initializing", "transferring")
+        engine.wait_for_phase(begun.get("id"), "transferring")
+        assert begun.findtext("direction") == direction
+        return begun
+
+    with image.open("r+b") as file:
+        file.truncate(64 * MIB)
+    domain = engine.system.storage_domains_service().list(search="name=data")[0].id
+    disk = post(
+        "disks",
+        f"""
+        <disk>
+          <storage_domains>
+            <storage_domain id="{domain}"/>
+          </storage_domains>
+          <alias>mydisk</alias>
+          <initial_size>67108864</initial_size>
+          <provisioned_size>67108864</provisioned_size>
+          <format>raw</format>
+        </disk>
+        """,
+    ).get("id")
+
+    begun = transfer("upload")
+    subprocess.run([*curl, "--upload-file", image, "-X", "PUT", begun.findtext("transfer_url")], check=True, timeout=120)
+    assert post(f"imagetransfers/{begun.get('id')}/finalize", "<action />").findtext("status") == "complete"
+    engine.wait_for_phase(begun.get("id"), "finished_success")
+    begun = transfer("download")
+    subprocess.run([*curl, begun.findtext("proxy_url"), "-o", tmp_path / "copy"], check=True, timeout=120)
+    post(f"imagetransfers/{begun.get('id')}/finalize", "<action />")
+    engine.wait_for_phase(begun.get("id"), "finished_success")
+
+    qemu_img("compare", image, tmp_path / "copy")
+    (tmp_path / "copy").unlink()
+    engine.disks.disk_service(disk).remove()
 
 
 def test_the_curl_recipe_works_as_it_is_written(environment, image, tmp_path):

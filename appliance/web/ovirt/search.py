@@ -43,8 +43,9 @@ class Search:
         """The things that match, in order, at most `limit`; of the page, if one was asked for."""
         found: Iterable[Any] = (thing for thing in things if self.matches(thing, fields, case_sensitive))
         if self.sort is not None:
-            value = fields[self.sort]
-            found = sorted(found, key=lambda thing: _order(value(thing)), reverse=self.descending)
+            # By the id in the end: of things that are alike each stays on its page.
+            values = [fields[name] for name in (self.sort, "id") if name in fields]
+            found = sorted(found, key=lambda thing: [_order(value(thing)) for value in values], reverse=self.descending)
         size = PAGE if limit is None and self.page is not None else limit
         start = 0 if self.page is None or size is None else (self.page - 1) * size
         # Where no order was asked for, no more of a long list is looked at than is wanted of it.

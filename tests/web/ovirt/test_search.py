@@ -90,6 +90,13 @@ def test_a_page_has_as_many_as_are_wanted_at_most():
     assert names("sortby name page 2", limit=3) == ["My Disk"]
 
 
+@pytest.mark.parametrize(("order", "ids"), [("asc", [1, 2, 3]), ("desc", [3, 2, 1])])
+def test_things_that_are_alike_are_ordered_by_their_ids(order, ids):
+    fields = {"name": lambda thing: "same", "id": lambda thing: thing}
+
+    assert search.parse(f"sortby name {order}", fields).apply([2, 3, 1], fields) == ids
+
+
 def test_no_more_of_a_long_list_is_looked_at_than_is_wanted():
     def endless():
         while True:
