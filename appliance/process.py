@@ -6,19 +6,17 @@ import logging
 import logging.handlers
 import os
 import pathlib
-import resource
 import select
 import socket
 import sys
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import cherrypy
 import click
 import sqlalchemy.exc
 from cherrypy.process import plugins, wspbus
 
-from appliance import addresses, admin, authority, bootstrap, config, errors, files, supervisor
+from appliance import addresses, admin, authority, bootstrap, config, errors, files, running, supervisor
 from appliance.transfer import hosts, relay, sessions, slots, tickets
 from appliance.web import downloads, images, security, server, site
 from appliance.web.ovirt import engine
@@ -52,17 +50,17 @@ def run(settings: config.Config) -> int:
         stack.callback(lock.release)
         installation = bootstrap.prepare(settings)
         stack.enter_context(_logging(settings))
-        _raise_file_limit()
+        running.raise_file_limit()
         log.info("Starting on %s", settings.state_dir)
         rooms = Rooms(settings, installation, stack)
         bus = wspbus.Bus()
-        stop = stack.enter_context(_signals(bus))
+        stop = stack.enter_context(running.signals(bus))
         rooms.open(bus, stack)
         bus.start()
         stack.callback(bus.exit)
         # Bytes that still move then wait for a host, or for a client that the listeners have given up.
-        stack.callback(_later, settings.stop_timeout, rooms.sessions.end_all)
-        stack.callback(_later, 3 * settings.stop_timeout + GIVE_UP, _leave)
+        stack.callback(running.later, settings.stop_timeout, rooms.sessions.end_all)
+        stack.callback(running.later, 3 * settings.stop_timeout + GIVE_UP, running.leave)
         _announce(settings, installation)
         stack.enter_context(_address(settings))
         systemd.notify("READY=1")
@@ -271,7 +269,7 @@ def _logging(settings: config.Config) -> Iterator[None]:
     for name in ("cherrypy", "alembic"):
         logging.getLogger(name).setLevel(logging.WARNING)
     for handler in (file, console):
-        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+        handler.setFormatter(logging.Formatter(running.FORMAT))
         root.addHandler(handler)
     try:
         yield
@@ -280,49 +278,3 @@ def _logging(settings: config.Config) -> Iterator[None]:
         for handler in (file, console):
             root.removeHandler(handler)
             handler.close()
-
-
-@contextlib.contextmanager
-def _signals(bus: wspbus.Bus) -> Iterator[int]:
-    """A descriptor that becomes readable at the first signal that asks to stop; the second one ends the process.
-
-    A pipe, because a handler interrupts the main thread anywhere: setting an Event there can deadlock.
-    """
-    reader, writer = os.pipe2(os.O_CLOEXEC)
-    asked = False
-
-    def stop() -> None:
-        nonlocal asked
-        if asked:
-            # The daemon notices by the end of its standard input.
-            os._exit(1)
-        asked = True
-        os.write(writer, b"\0")
-
-    handler = plugins.SignalHandler(bus)
-    handler.handlers = {"SIGINT": stop, "SIGTERM": stop, "SIGHUP": stop}
-    handler.subscribe()
-    try:
-        yield reader
-    finally:
-        handler.unsubscribe()
-        os.close(reader)
-        os.close(writer)
-
-
-def _later(seconds: float, act: Callable[[], None]) -> None:
-    timer = threading.Timer(seconds, act)
-    timer.daemon = True
-    timer.start()
-
-
-def _leave() -> None:
-    log.error("Something still hangs: leaving it")
-    os._exit(1)
-
-
-def _raise_file_limit() -> None:
-    """A moving chunk takes two descriptors; the usual soft limit of 1024 is there for programs that use select()."""
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    with contextlib.suppress(ValueError, OSError):
-        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

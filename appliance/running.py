@@ -1,0 +1,62 @@
+"""What each long-running process of ours needs: to be told to stop, an end that comes for sure, and enough descriptors."""
+
+import contextlib
+import logging
+import os
+import resource
+import threading
+from collections.abc import Callable, Iterator
+
+from cherrypy.process import plugins, wspbus
+
+log = logging.getLogger(__name__)
+
+#: A line of the log.
+FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+
+
+@contextlib.contextmanager
+def signals(bus: wspbus.Bus) -> Iterator[int]:
+    """A descriptor that becomes readable at the first signal that asks to stop; the second one ends the process.
+
+    A pipe, because a handler interrupts the main thread anywhere: setting an Event there can deadlock.
+    """
+    reader, writer = os.pipe2(os.O_CLOEXEC)
+    asked = False
+
+    def stop() -> None:
+        nonlocal asked
+        if asked:
+            # The daemon notices by the end of its standard input.
+            os._exit(1)
+        asked = True
+        os.write(writer, b"\0")
+
+    handler = plugins.SignalHandler(bus)
+    handler.handlers = {"SIGINT": stop, "SIGTERM": stop, "SIGHUP": stop}
+    handler.subscribe()
+    try:
+        yield reader
+    finally:
+        handler.unsubscribe()
+        os.close(reader)
+        os.close(writer)
+
+
+def later(seconds: float, act: Callable[[], None]) -> None:
+    timer = threading.Timer(seconds, act)
+    timer.daemon = True
+    timer.start()
+
+
+def leave() -> None:
+    """Ends the process although something hangs: everything that was acknowledged is on the disks."""
+    log.error("Something still hangs: leaving it")
+    os._exit(1)
+
+
+def raise_file_limit() -> None:
+    """A moving chunk takes two descriptors; the usual soft limit of 1024 is there for programs that use select()."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with contextlib.suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
