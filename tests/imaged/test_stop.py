@@ -14,7 +14,8 @@ from imaged import client
 from tests.imaged.command import PATIENCE, Imaged
 from tests.imaged.conftest import ask
 
-SIZE = 1 << 20
+#: Half of it is whole buffers: what is on its way in one does not count as transferred yet.
+SIZE = 4 << 20
 
 
 class Host:
