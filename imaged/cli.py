@@ -22,6 +22,8 @@ def _setting(name: str, metavar: str | None, **kind: Any):
 @_setting("root", "DIR", multiple=True)
 @_setting("allow", "PLACE", multiple=True)
 @_setting("upstream_ca", "FILE")
+@_setting("images_service", "URL")
+@_setting("images_control", "PATH")
 @_setting("local_socket", "PATH")
 @_setting("listen", "HOST:PORT")
 @_setting("control_socket", "PATH")

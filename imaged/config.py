@@ -20,6 +20,8 @@ from imaged.backends.policy import Policy
 
 #: The port of the images service that oVirt's clients expect.
 IMAGES_PORT = 54322
+#: Where ovirt-imageio's daemon has its control socket, unless it is told otherwise.
+IMAGEIO_SOCKET = "/run/ovirt-imageio/sock"
 #: Bytes that fit the address of a unix socket, without its closing NUL.
 MAX_SOCKET_PATH = 107
 MAX_FILE = 1 << 20
@@ -49,6 +51,12 @@ class Config:
         "https://HOST:PORT, http://HOST:PORT, file:///DEVICE. May be given many times.",
     )
     upstream_ca: Path | None = setting(None, "Authority (PEM) of the images servers that tickets lead to; without it the system's.")
+    images_service: str | None = setting(
+        None,
+        "Address (https://HOST:PORT, http://HOST:PORT) of another images service on this host, ovirt-imageio's, which reads and writes "
+        "files in our place.",
+    )
+    images_control: Path | None = setting(None, "Unix socket of that one's control service. Without it " + IMAGEIO_SOCKET + ".")
     local_socket: Path | None = setting(None, "Unix socket of the images service (mode 0600), for clients on this host.")
     listen: tuple[str, int] | None = setting(
         None,
@@ -166,6 +174,10 @@ def _convert(name: str, value: Any, where: str) -> Any:
         if not re.fullmatch(r"[A-Za-z0-9._-]{1,128}", value):
             raise bad("1 to 128 of a-z, A-Z, 0-9, dot, dash and underscore")
         return value
+    if name == "images_service":
+        if not re.fullmatch(r"https?://(\[[0-9A-Fa-f:.]+\]|[^:/\s\[\]@]+):[0-9]{1,5}/?", value):
+            raise bad("https://HOST:PORT or http://HOST:PORT")
+        return value.rstrip("/")
     if name == "control_client":
         if len(value) > 64:
             raise bad("a name of at most 64 characters")
@@ -220,6 +232,8 @@ def _check_tls(config: Config, where: Mapping[str, str]) -> None:
         raise BadSetting(
             f"control_listen ({where['control_listen']}): needs tls_cert, tls_key and tls_ca: who controls shows a certificate"
         )
+    if config.images_control and not config.images_service:
+        raise BadSetting(f"images_control ({where['images_control']}): needs images_service, which it belongs to")
     if config.control_client and not config.control_listen:
         raise BadSetting(f"control_client ({where['control_client']}): needs control_listen: on a socket nobody shows a certificate")
     for name in ("tls_cert", "tls_key", "tls_ca", "upstream_ca"):

@@ -13,7 +13,7 @@ import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from imaged import config, identity, locks, services, systemd
+from imaged import config, identity, locks, peer, services, systemd
 from imaged.backends.policy import Policy
 from imaged.httpd import tls
 from imaged.httpd.server import Server
@@ -85,6 +85,7 @@ class Daemon:
                 unix_socket=settings.local_socket,
                 policy=self._policy(),
                 run_dir=run_dir,
+                images=self._peer(),
                 # Key and certificate in one file are what `imaged enrol` writes.
                 identity=identity.Identity(settings.tls_cert) if settings.tls_cert and settings.tls_cert == settings.tls_key else None,
             )
@@ -121,12 +122,20 @@ class Daemon:
             self._secure(self._launch(settings.listen, images, settings.threads, self._tls()), None)
 
     def _policy(self) -> Policy:
+        return Policy.parse(self._settings.root, self._settings.allow, self._upstream_tls())
+
+    def _peer(self) -> peer.Peer | None:
+        settings = self._settings
+        if not settings.images_service:
+            return None
+        return peer.Peer(settings.images_service, settings.images_control or Path(config.IMAGEIO_SOCKET), self._upstream_tls())
+
+    def _upstream_tls(self) -> ssl.SSLContext | None:
         settings = self._settings
         try:
-            context = tls.client_context(str(settings.upstream_ca)) if settings.upstream_ca else None
+            return tls.client_context(str(settings.upstream_ca)) if settings.upstream_ca else None
         except OSError as error:
             raise CannotStart(f"upstream_ca: {settings.upstream_ca} cannot be read as PEM: {error}") from None
-        return Policy.parse(settings.root, settings.allow, context)
 
     def _tls(self, client_ca: Path | None = None) -> ssl.SSLContext:
         settings = self._settings

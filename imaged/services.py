@@ -15,6 +15,7 @@ from imaged import errors, handlers
 from imaged.backends.policy import Policy
 from imaged.handlers import certificate, checksum, domains, extents, images, info, jobs, metrics, tickets, volumes
 from imaged.identity import Identity
+from imaged.peer import Peer
 from imaged.tickets import Tickets
 from imaged.volumes.domains import Domains
 from imaged.volumes.exports import Exports
@@ -44,11 +45,13 @@ class Context:
         policy: Policy | None = None,
         run_dir: Path | None = None,
         identity: Identity | None = None,
+        images: Peer | None = None,
     ):
         """`roots` are the directories that images and domains may lie under; `policy` is what tickets may lead to besides.
 
         `unix_socket` is told to clients of the same host. `run_dir` is where the sockets of exports may be, if it is not to be among the
-        temporary files. `identity` is an enrolled host's. Raises OSError where no directory for the sockets can be made.
+        temporary files. `identity` is an enrolled host's; `images` another images service, which writes files in our place. Raises OSError
+        where no directory for the sockets can be made.
         """
         self.version = importlib.metadata.version("image-appliance")
         self.host_id = host_id
@@ -62,7 +65,7 @@ class Context:
         policy = policy or Policy(tuple(roots))
         # Whoever may export a volume may lead a ticket to it.
         policy = dataclasses.replace(policy, sockets=(*policy.sockets, self.exports.directory))
-        self.tickets = tickets or Tickets(roots, policy=policy)
+        self.tickets = tickets or Tickets(roots, policy=policy, images=images)
 
     def close(self) -> None:
         """Ends the jobs, makes durable what was written and not flushed, and ends the exports. Nothing may be written any more."""

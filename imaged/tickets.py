@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from imaged import backends, errors, journal
-from imaged.backends import Place
+from imaged import backends, errors, journal, peer
+from imaged.backends import Place, file
 from imaged.backends.policy import Policy
 from imaged.ops import Operation
 from imaged.ranges import Ranges
@@ -248,11 +248,13 @@ class Tickets:
         roots: Sequence[Path],
         *,
         policy: Policy | None = None,
+        images: peer.Peer | None = None,
         clock: Callable[[], float] = time.monotonic,
         remove_timeout: float = REMOVE_TIMEOUT,
     ):
-        """Tickets lead to plain files under `roots`, and to what `policy` allows besides."""
+        """Tickets lead to plain files under `roots`, by way of another images service (`images`) if given, and to what `policy` allows."""
         self._policy = policy or Policy(tuple(roots))
+        self._peer = images
         self._clock = clock
         self._remove_timeout = remove_timeout
         self._tickets: dict[str, Ticket] = {}
@@ -265,6 +267,8 @@ class Tickets:
             place = backends.locate(terms.url, self._policy, dirty=terms.dirty)
             if terms.journal and not place.journaled:
                 raise _invalid("journal", "only a file can have one")
+            if self._peer and isinstance(place, file.Place):
+                place = self._peer.place(terms, place)
         except errors.BadRequest as error:
             error.message = f"Invalid ticket: {error.message}"
             raise
@@ -311,8 +315,12 @@ class Tickets:
             raise errors.StillActive(f"Timeout cancelling transfer {ticket.terms.transfer_id}")
         with self._lock:
             # Put again while we waited, it is alive.
-            if self._tickets.get(ticket_id) is ticket and ticket.canceled:
-                self._forget(ticket_id)
+            gone = self._tickets.get(ticket_id) is ticket and ticket.canceled
+            if gone:
+                del self._tickets[ticket_id]
+        if gone:
+            # Without the lock: another server may have to be told.
+            ticket.place.close()
 
     def clear(self) -> None:
         """Revokes them all. Raises StillActive where one stays, canceled; the others are gone."""

@@ -7,9 +7,11 @@ import pytest
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
+from imaged import client
 from tests.browser.test_access import flaws, focus, press, tab_to
 from tests.e2e.fleet import Fleet
 from tests.e2e.product import PASSWORD, wait_for
+from tests.imaged.imageio import Imageio
 
 
 @pytest.fixture(scope="module")
@@ -135,3 +137,38 @@ def test_a_browsers_upload_survives_the_death_of_its_host(page, fleet, disk):
     stored = fleet.product.ok("GET", f"/images/{done['image_id']}")["path"].rpartition("/")[2]
     assert (fleet.shared / "pool" / stored).read_bytes() == disk.read_bytes()
     first.start()
+
+
+def test_an_upload_goes_by_way_of_ovirts_own_images_service(page, fleet, disk, tmp_path):
+    host = fleet.host("one")
+    state = host.directory / "state"
+    imageio = Imageio(tmp_path / "imageio", host.address, state / "host.pem", state / "ca.pem")
+    try:
+        host.kill()
+        host.start("--images-service", imageio.address, "--images-control", imageio.socket, "--upstream-ca", state / "ca.pem")
+        host.wait("up")
+        page.slow_down(3 << 20)
+        page.start_upload(disk, domain="own-one")
+        transfer = page.transfer_named(disk.name)
+        wait_for(lambda: fleet.product.transfer(transfer)["durable_bytes"] > 0, "something to be durable", 60)
+        told = client.Control(f"unix:{imageio.socket}").ticket(only_ticket(host))
+        assert (told["transfer_id"], told["ops"]) == (transfer, ["write"])
+        assert told["transferred"] > 0
+        # It is started again, and goes on.
+        imageio.kill()
+        imageio.start()
+        page.slow_down(-1)
+
+        done = page.wait_for_phase(transfer, "finished_success", timeout=120)
+        stored = fleet.product.ok("GET", f"/images/{done['image_id']}")["path"].rpartition("/")[2]
+        assert (host.own / "images" / stored).read_bytes() == disk.read_bytes()
+    finally:
+        imageio.kill()
+        host.kill()
+        host.start()
+
+
+def only_ticket(host):
+    """The id of the one ticket that the host has, asked on the host itself."""
+    [ticket] = client.Control(f"unix:{host.directory / 'state' / 'run' / 'control'}").tickets()
+    return ticket["uuid"]

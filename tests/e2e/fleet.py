@@ -42,10 +42,10 @@ class Host:
         places = ["--state-dir", self.directory / "state", "--root", self.own, "--root", self.shared]
         return subprocess.run([BIN / words[0], *words[1:], *places, *more], capture_output=True, text=True)
 
-    def start(self) -> None:
+    def start(self, *more: object) -> None:
         with self.log.open("ab") as log:
             before = log.tell()
-            words = [BIN / "imaged", "--config", self.directory / "state" / "imaged.toml"]
+            words = [BIN / "imaged", "--config", self.directory / "state" / "imaged.toml", *map(str, more)]
             self.process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         wait_for(lambda: b" ready: " in self.log.read_bytes()[before:] or self._ended(), f"{self.name} to be ready")
 
