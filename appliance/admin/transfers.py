@@ -244,9 +244,10 @@ class Transfers:
             return bool(progress.durable)
         with self._database.reading() as session:
             image = session.get_one(models.Image, transfer.image_id)
-        # A part of what a disk holds may be written over. And of a new, sparse one a client may leave out the zeros: as oVirt's own
-        # does, which ends with a flush. One that broke off has not said that.
-        return image.completed_at is not None or (progress.flushed and transfer.allocation == "sparse")
+        # A part of what a disk holds may be written over. And of a new one that is known to be zero a client may leave out the zeros: as
+        # oVirt's own does, which ends with a flush. One that broke off has not said that.
+        zero = image.format == "qcow2" or transfer.allocation == "sparse"
+        return image.completed_at is not None or (progress.flushed and zero)
 
     def _prove(self, transfer: models.Transfer, proof: views.Proof) -> None:
         """Raises errors.DifferentFile unless everything that the proof shows is what was recorded, and what the host holds."""
