@@ -1,4 +1,4 @@
-"""The installation's own authority, and what it signs: the server's certificate, the appliance's own as a client of hosts, and the hosts'.
+"""The installation's own authority, and what it signs: certificates of the server, of the appliance as a client, of hosts and of proxies.
 
 Browsers trust the authority once; what it signs may change.
 """
@@ -84,6 +84,16 @@ def host(
     names = x509.SubjectAlternativeName([_general_name(address)])
     until = now + datetime.timedelta(seconds=lifetime)
     return _make(key, ca, ca_key, address, names, ExtendedKeyUsageOID.SERVER_AUTH, now, until)
+
+
+def proxy(
+    ca: x509.Certificate, ca_key: ec.EllipticCurvePrivateKey, names: Sequence[str], now: datetime.datetime
+) -> tuple[bytes, x509.Certificate]:
+    """A new key (PEM) and its certificate for a proxy: a server's, for `names`. Raises BadName."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    wanted = x509.SubjectAlternativeName([_general_name(name) for name in names])
+    purpose = ExtendedKeyUsageOID.SERVER_AUTH
+    return _key_pem(key), _make(key.public_key(), ca, ca_key, names[0], wanted, purpose, now, now + SERVER_LIFETIME)
 
 
 def local_names(wanted: Sequence[str], listening: str) -> list[str]:

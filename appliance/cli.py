@@ -10,9 +10,12 @@ from appliance import config, errors
 
 
 class Commands(click.Group):
-    """Finds the command NAME in `commands/NAME.py`, when it is asked for: `--version` should not wait for the database's library."""
+    """Finds the command NAME in `commands/NAME.py`, when it is asked for: `--version` should not wait for the database's library.
 
-    NAMES = ("run", "config", "user", "token", "host", "domain")
+    A dash in a name is an underscore there.
+    """
+
+    NAMES = ("run", "config", "user", "token", "host", "domain", "proxy", "proxy-key")
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(self.NAMES)
@@ -20,7 +23,8 @@ class Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in self.NAMES:
             return None
-        return getattr(importlib.import_module(f"appliance.commands.{cmd_name}"), cmd_name)
+        module = cmd_name.replace("-", "_")
+        return getattr(importlib.import_module(f"appliance.commands.{module}"), module)
 
     def invoke(self, ctx: click.Context):
         """Runs the command; what a person can put right is said in a sentence, without a traceback."""

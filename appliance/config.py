@@ -16,6 +16,7 @@ import re
 import socket
 import tomllib
 import typing
+import urllib.parse
 from collections.abc import Mapping
 
 from imaged import units
@@ -30,6 +31,9 @@ MAX_FILE_BYTES = 1 << 20
 
 KIB, TIB = 1 << 10, 1 << 40
 MINUTE, HOUR, DAY = 60.0, 3600.0, 86400.0
+
+#: What lists are of, by their unit.
+ITEMS = {"list of names": "host names or addresses", "list of URLs": "URLs like https://proxy.example.org:54324"}
 
 #: What a value may be followed by, when written as text: "7 d", "64 TiB".
 SUFFIXES = {
@@ -115,6 +119,9 @@ class Config:
     )
     stop_timeout: float = duration(5.0, "Requests that run when the appliance stops have this long to end.", low=0, high=600)
     daemon_port: int = tcp_port(54322, "TLS port of the local imaged's images service, for clients that reach the host directly. 0: none.")
+    proxies: tuple[str, ...] = setting(
+        (), "Standalone proxies, https://NAME:PORT each: clients' bytes go through them by turns, while they answer.", unit="list of URLs"
+    )
     heartbeat_timeout: float = duration(60.0, "A browser's upload whose heartbeat is missing for this long is paused: its page is gone.")
     ticket_lifetime: float = duration(
         300.0, "A ticket on the host lives this long; it is renewed while the transfer is alive, and dies with the appliance.", low=2
@@ -216,7 +223,7 @@ def expected(name: str) -> str:
         bool: "true or false",
         str: f"text ({facts['unit']})",
         pathlib.Path: "the path of a directory",
-    }.get(kind, "a list of host names or addresses (with commas between them outside a file)")
+    }.get(kind, f"a list of {ITEMS[facts['unit']]} (with commas between them outside a file)")
 
 
 def _convert(name: str, value):
@@ -247,9 +254,24 @@ def _convert(name: str, value):
         return value
     if isinstance(value, str):
         value = [part.strip() for part in value.split(",") if part.strip()]
-    if not isinstance(value, list | tuple) or not all(isinstance(part, str) and is_name(part) for part in value):
+    if not isinstance(value, list | tuple) or not all(isinstance(part, str) for part in value):
         raise TypeError(value)
+    if unit == "list of URLs":
+        return tuple(dict.fromkeys(origin(part) for part in value))
+    if not all(is_name(part) for part in value):
+        raise ValueError(value)
     return tuple(value)
+
+
+def origin(url: str) -> str:
+    """A server's URL as one way of writing it, `https://name:port`, in lower case. Raises ValueError if it is another kind of URL."""
+    parts = urllib.parse.urlsplit(url)
+    name = parts.hostname or ""
+    if (parts.scheme, parts.path.strip("/"), parts.query, parts.fragment, parts.username) != ("https", "", "", "", None):
+        raise ValueError(url)
+    if not is_name(name) or not name.isascii() or {"*", "%"} & set(name) or parts.port == 0:
+        raise ValueError(url)
+    return f"https://{f'[{name}]' if ':' in name else name}:{parts.port or 443}"
 
 
 def is_name(text: str) -> bool:

@@ -10,7 +10,8 @@ import logging
 import re
 import urllib.parse
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from types import MappingProxyType
 
 from appliance import errors
 from appliance.transfer import relay, sessions, slots
@@ -38,9 +39,13 @@ _CONTENT_RANGE = re.compile(r"bytes ([0-9]{1,20})-([0-9]{1,20}|\*)/([0-9]{1,20}|
 
 
 class Images:
-    """The WSGI application. One for each listener: `room` counts the threads that bytes take of that listener's pool."""
+    """The WSGI application. One for each listener: `room` counts the threads that bytes take of that listener's pool.
 
-    def __init__(self, live: sessions.Sessions, passing: relay.Relay, room: slots.Slots):
+    `about` is what /info/ tells beside the version.
+    """
+
+    def __init__(self, live: sessions.Sessions, passing: relay.Relay, room: slots.Slots, about: Mapping[str, str] = MappingProxyType({})):
+        self._told = about
         self._sessions = live
         self._relay = passing
         self._slots = room
@@ -85,7 +90,7 @@ class Images:
                 return self._about(environ, image, tuple(about))
             case ["", "info", ""]:
                 _allow(method, "GET", "HEAD")
-                return answers.of_json({"version": importlib.metadata.version("image-appliance")})
+                return answers.of_json({"version": importlib.metadata.version("image-appliance"), **self._told})
         raise errors.NotFound(what="address")
 
     def _open(self, environ: dict) -> answers.Answer:
