@@ -51,7 +51,7 @@ class Engine:
         except Exception as error:
             told = problems.explained(error)
             document = faults.document(told, problems.new_id(error))
-            return _written(request, document, faults.status(told), **faults.headers(told))
+            return _written(request, document, faults.status(told), **problems.headers(told))
 
     def _call(self, request: webob.Request, path: str) -> answers.Answer:
         data = bodies.read(request, self._max_bytes)

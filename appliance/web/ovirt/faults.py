@@ -1,7 +1,6 @@
 """Every error as a fault, which oVirt's SDK turns into the right exception: made in one place, from any error."""
 
 from appliance import errors
-from appliance.web import problems
 from appliance.web.ovirt.documents import Entity
 
 #: Of an error's own statuses, those that oVirt says otherwise: what its clients know is 400.
@@ -23,8 +22,3 @@ def document(error: errors.ApplianceError, identity: str) -> Entity:
     if isinstance(error, errors.Internal):
         told = f"{told} Error id: {identity}"
     return Entity("fault", {"detail": f"[{told}]", "reason": REASON})
-
-
-def headers(error: errors.ApplianceError) -> dict[str, str]:
-    """What HTTP wants beside the body for some statuses."""
-    return problems.headers(error)
