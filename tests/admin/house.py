@@ -44,9 +44,10 @@ class TurnedClock(Clock):
 class Daemon:
     """`imaged` on two unix sockets. `stop` and `start` lose what a killed process loses: tickets and jobs."""
 
-    def __init__(self, directory):
+    def __init__(self, directory, shared=None):
+        """`shared` is the root of another one, which both see."""
         self.root = directory / "domains"
-        self.root.mkdir()
+        self.root.symlink_to(shared) if shared else self.root.mkdir()
         self.control = f"unix:{directory}/control"
         self.images = f"unix:{directory}/images"
         self._servers = []
