@@ -13,6 +13,7 @@ from appliance.admin import (
     finalizing,
     hosts,
     identity,
+    issuing,
     kinds,
     lists,
     live,
@@ -28,7 +29,6 @@ from appliance.admin import (
 )
 from appliance.admin.database import Database
 from appliance.admin.phases import Event, Phase
-from appliance.transfer import tickets
 from imaged import client
 
 #: What `page` may be asked for. A transfer is unfinished from its first moment on: its browser may be gone already.
@@ -63,7 +63,7 @@ class Transfers:
         uploads: uploads.Uploads,
         disk_transfers: disk_transfers.DiskTransfers,
         shown: shown.Shown,
-        signer: tickets.Signer,
+        issuing: issuing.Issuing,
         wake: Callable[[], None],
     ):
         self._database = database
@@ -75,7 +75,7 @@ class Transfers:
         self._uploads = uploads
         self._disk_transfers = disk_transfers
         self._shown = shown
-        self._signer = signer
+        self._issuing = issuing
         self._wake = wake
 
     def check(self, user: views.User, request: views.NewTransfer) -> views.Checked:
@@ -113,8 +113,8 @@ class Transfers:
             rows = session.execute(sa.select(models.Transfer.phase, sa.func.count()).group_by(models.Transfer.phase))
             return {row.phase: row[1] for row in rows}
 
-    def ticket(self, user: views.User, transfer_id: str) -> views.Ticket:
-        """A signed ticket for writing.
+    def ticket(self, user: views.User, transfer_id: str, direct: bool = False) -> views.Ticket:
+        """A signed ticket for writing; `direct`: not through a proxy.
 
         Raises errors.NotFound, Forbidden, NoSignedTicket, NotAllowed (unless it is transferring), HostDown.
         """
@@ -130,10 +130,8 @@ class Transfers:
             self._live.beat(transfer_id)
             durable = self._live.progress(transfer).durable
         assert transfer.ticket
-        token, expires_at = self._signer.issue(
-            user=user.name, transfer=transfer.id, host=transfer.host.id, ticket=transfer.ticket, ops=["write"], size=transfer.size
-        )
-        return views.Ticket(ticket=token, url=f"/images/{transfer.ticket}", expires_at=expires_at, size=transfer.size, durable=durable)
+        place = {"transfer": transfer.id, "host": transfer.host.id, "ticket": transfer.ticket}
+        return self._issuing.issue(user, **place, ops=["write"], size=transfer.size, durable=durable, direct=direct)
 
     def heartbeat(self, user: views.User, transfer_id: str) -> views.Beat:
         """The client is there. Answers how it stands, in every phase. Raises errors.NotFound, Forbidden."""
@@ -166,7 +164,7 @@ class Transfers:
     def pieces(self, user: views.User, transfer_id: str) -> views.Pieces:
         """What the client must hash to resume: the same until it has. Raises errors.NotFound, Forbidden, NotAllowed, HostDown."""
         with self._live.holding(transfer_id):
-            transfer = self._own(user, transfer_id, "resume this upload")
+            transfer = self._to_resume(user, transfer_id)
             phases.move(Phase(transfer.phase), Event.RESUME)
             if transfer.asked is None:
                 self._live.keep(transfer, asked=identity.to_hash(transfer.fingerprint, self._durable(transfer)))
@@ -178,7 +176,7 @@ class Transfers:
         Raises errors.NotFound, Forbidden, NotAllowed, Unproven, DifferentFile, Invalid, NoSpace, HostDown.
         """
         with self._live.holding(transfer_id):
-            transfer = self._own(user, transfer_id, "resume this upload")
+            transfer = self._to_resume(user, transfer_id)
             phases.move(Phase(transfer.phase), Event.RESUME)
             if proof is not None:
                 self._prove(transfer, proof)
@@ -279,6 +277,13 @@ class Transfers:
             transfer = self._load(transfer.id)
             if free and transfer.phase == Phase.TRANSFERRING:
                 self._live.tend(transfer)
+        return transfer
+
+    def _to_resume(self, user: views.User, transfer_id: str) -> models.Transfer:
+        transfer = self._own(user, transfer_id, "resume this transfer")
+        if transfer.host_id and self._hosts.silent(transfer.host.id):
+            # It may be back, and only not have been looked at since.
+            self._hosts.look(transfer.host)
         return transfer
 
     def _load(self, transfer_id: str) -> models.Transfer:
