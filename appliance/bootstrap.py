@@ -31,15 +31,18 @@ class Installation:
     ca_fingerprint: str
 
 
-def prepare(settings: config.Config) -> Installation:
-    """Directories, keys and certificates; whoever calls it holds the lock. Raises errors.BadState, config.BadSetting."""
+def prepare(settings: config.Config, now: datetime.datetime | None = None) -> Installation:
+    """Directories, keys and certificates that are good at `now` (None: now); whoever calls it holds the lock.
+
+    Raises errors.BadState, config.BadSetting.
+    """
     state = settings.state_dir
     try:
         for name in ("", *DIRECTORIES):
             files.make_private(state / name)
         names = certificates.local_names(settings.hostnames, settings.host)
         ca, ca_key = certificates.authority(state / "ca")
-        certificate = certificates.server(state / "tls", ca, ca_key, names, datetime.datetime.now(datetime.UTC))
+        certificate = certificates.server(state / "tls", ca, ca_key, names, now or datetime.datetime.now(datetime.UTC))
         return Installation(
             id=_kept(state / "keys" / "installation", lambda: str(uuid.uuid4()).encode()).decode(),
             state_dir=state,

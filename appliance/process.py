@@ -1,7 +1,6 @@
 """The process: builds the rooms from a configuration, starts them on a CherryPy bus, and stops them in good order."""
 
 import contextlib
-import datetime
 import logging
 import logging.handlers
 import os
@@ -16,7 +15,7 @@ import click
 import sqlalchemy.exc
 from cherrypy.process import plugins, wspbus
 
-from appliance import addresses, admin, authority, bootstrap, config, errors, files, running, supervisor
+from appliance import addresses, admin, authority, bootstrap, config, errors, files, renewal, running, supervisor
 from appliance.transfer import hosts, relay, sessions, slots, tickets
 from appliance.web import downloads, images, security, server, site
 from appliance.web.ovirt import engine
@@ -32,8 +31,6 @@ DOMAINS = {"data": "data", "iso": "iso"}
 
 #: The log file: bytes of one, and how many old ones are kept.
 LOG_BYTES, LOG_FILES = 16 << 20, 4
-#: Seconds between two looks at our own certificates.
-RENEW = 3600
 #: Seconds beyond what requests have to end (at each port, and at the daemon) when a stop that hangs is given up: everything that was
 #: acknowledged is on the disks.
 GIVE_UP = 18.0
@@ -110,26 +107,8 @@ class Rooms:
             if name in known or not known:
                 self.admin.domains.ensure(name, kind, local, str(self._settings.state_dir / "domains" / name))
         Watch(bus, self.admin).subscribe()
-        plugins.Monitor(bus, self.renew_certificates, frequency=RENEW, name="certificates").subscribe()
-
-    def renew_certificates(self) -> None:
-        """Makes our own certificates anew when they are about to expire, and shows them from then on; connections go on.
-
-        The local daemon sees by itself that the file has changed.
-        """
-        try:
-            self._authority.renew(datetime.datetime.now(datetime.UTC))
-            fresh = bootstrap.prepare(self._settings)
-            if fresh.fingerprint == self._installation.fingerprint:
-                return
-            self._installation = fresh
-            if not self._settings.http:
-                context = tls.server_context(str(fresh.certificate), str(fresh.certificate_key))
-                for listener in self._listening:
-                    listener.renew(context)
-            log.info("The certificate was renewed: SHA-256 %s", fresh.fingerprint)
-        except (errors.ApplianceError, OSError):
-            log.exception("The certificates could not be renewed; tried again in %d s", RENEW)
+        fresh = renewal.Renewal(self._settings, self._installation, self._authority, self._listening)
+        plugins.Monitor(bus, fresh.look, frequency=renewal.INTERVAL, name="certificates").subscribe()
 
     def _make_first_user(self) -> None:
         password, unknown = bootstrap.first_password()
@@ -152,7 +131,8 @@ class Rooms:
             csrf_key=installation.csrf_key,
             download=downloads.Downloads(self.sessions, self.relay, room),
         )
-        one = server.together(pages, images.Images(self.sessions, self.relay, room), engine.application(self.admin, settings))
+        service = images.Images(self.sessions, self.relay, room)
+        one = server.together(pages, service, engine.application(self.admin, settings), settings.proxies)
         if settings.images_port:
             # Threads of its own: whatever comes here, pages and heartbeats keep theirs.
             alone = security.guarded(images.Images(self.sessions, self.relay, room))
@@ -193,17 +173,19 @@ class Rooms:
 
 
 class Watch(plugins.SimplePlugin):
-    """The administration's monitor, while the bus runs."""
+    """The administration's monitor and its eye on the proxies, while the bus runs."""
 
     def __init__(self, bus: wspbus.Bus, rooms: admin.Admin):
         super().__init__(bus)
-        self._monitor = rooms.monitor
+        self._watched = (rooms.monitor, rooms.proxies)
 
     def start(self) -> None:
-        self._monitor.start()
+        for each in self._watched:
+            each.start()
 
     def stop(self) -> None:
-        self._monitor.stop()
+        for each in self._watched:
+            each.stop()
 
 
 def _database(settings: config.Config) -> admin.Database:

@@ -17,7 +17,7 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
-from imaged import identity
+from imaged import files, identity
 from imaged.config import MAX_SOCKET_PATH
 from imaged.httpd import tls
 
@@ -138,8 +138,8 @@ def _ask(host: str, port: int, context: ssl.SSLContext, method: str, path: str, 
 
 def _write(state_dir: Path, key: bytes, told: dict, roots: Sequence[Path], listen: str) -> None:
     """The configuration last: where it is, everything is."""
-    identity.write(state_dir / IDENTITY, key + told["certificate"].encode("ascii"))
-    identity.write(state_dir / AUTHORITY, told["ca"].encode("ascii"))
+    files.write(state_dir / IDENTITY, key + told["certificate"].encode("ascii"))
+    files.write(state_dir / AUTHORITY, told["ca"].encode("ascii"))
     place = f"[{listen}]" if ":" in listen else listen
     settings: dict[str, str | list[str]] = {
         "root": [str(root) for root in roots],
@@ -158,4 +158,4 @@ def _write(state_dir: Path, key: bytes, told: dict, roots: Sequence[Path], liste
     lines = [f"# Host {told['name']}, written by `imaged enrol`."] + [
         f"{name} = {json.dumps(value, ensure_ascii=False)}" for name, value in settings.items()
     ]
-    identity.write(state_dir / CONFIG, ("\n".join(lines) + "\n").encode())
+    files.write(state_dir / CONFIG, ("\n".join(lines) + "\n").encode())

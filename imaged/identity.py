@@ -3,9 +3,6 @@
 One file, because key and certificate belong together at every instant, and a rename replaces one file, not two.
 """
 
-import contextlib
-import os
-import tempfile
 import threading
 from pathlib import Path
 
@@ -13,7 +10,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from imaged import errors
+from imaged import errors, files
 
 
 class Identity:
@@ -42,7 +39,7 @@ class Identity:
             if key is None or given.public_key() != key.public_key():
                 raise errors.Conflict("The certificate is not for the key that was requested last: request one anew")
             try:
-                write(self._file, key_pem(key) + certificate.encode("ascii"))
+                files.write(self._file, key_pem(key) + certificate.encode("ascii"))
             except OSError as error:
                 raise errors.storage(error) from None
             self._pending = None
@@ -60,24 +57,3 @@ def request_for(key: ec.EllipticCurvePrivateKey) -> str:
     """The CSR of the key. It names nobody: who the host is, the authority knows."""
     builder = x509.CertificateSigningRequestBuilder(x509.Name([]))
     return builder.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM).decode("ascii")
-
-
-def write(path: Path, data: bytes) -> None:
-    """Makes `path` hold `data`, durably, with mode 0600; after a crash it is either the old file or the new one. Raises OSError."""
-    # mkstemp makes it 0600 from the first instant.
-    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    try:
-        with os.fdopen(descriptor, "wb") as stream:
-            stream.write(data)
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.replace(name, path)
-    except BaseException:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(name)
-        raise
-    directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(directory)
-    finally:
-        os.close(directory)
