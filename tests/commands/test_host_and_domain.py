@@ -1,0 +1,126 @@
+"""`image-appliance host` and `domain`, against a real database; what they do to hosts that run is in tests/e2e/test_hosts.py."""
+
+import re
+
+import pytest
+from click.testing import CliRunner
+
+from appliance import bootstrap, cli, config
+from appliance.admin import database
+from appliance.commands import opening
+
+
+@pytest.fixture
+def state(tmp_path):
+    """The state directory of an appliance that has been started once."""
+    bootstrap.prepare(config.Config(state_dir=tmp_path))
+    books = database.Database(f"sqlite:///{tmp_path / 'database.sqlite'}")
+    books.migrate()
+    books.close()
+    return tmp_path
+
+
+@pytest.fixture
+def run(state):
+    def command(*words: str, **environment: str):
+        return CliRunner(env=environment).invoke(cli.main, [*words, "--state-dir", str(state)])
+
+    return command
+
+
+@pytest.fixture
+def books(state):
+    with opening.books(state) as found:
+        yield found
+
+
+@pytest.fixture
+def alpha(run):
+    return run("host", "add", "alpha", "192.0.2.11")
+
+
+def test_host_add_prints_the_command_alone(alpha, books):
+    found = re.fullmatch(r"imaged enrol (https://\S+) --token (iae_\S+) --fingerprint ([0-9A-F:]{95})\n", alpha.output)
+
+    assert alpha.exit_code == 0
+    assert found and found[3] == books.enrolment.authority.fingerprint
+    assert books.hosts.get("alpha").address == "https://192.0.2.11:54322"
+
+
+def test_the_address_is_where_the_appliance_listens_or_would(run, state):
+    assert (
+        "https://images.example.org:9443 "
+        in run("host", "add", "a", "192.0.2.1", IMAGE_APPLIANCE_HOSTNAMES="images.example.org", IMAGE_APPLIANCE_PORT="9443").output
+    )
+    (state / "run" / "address").write_text("https://198.51.100.7:8555")
+    assert "https://198.51.100.7:8555 " in run("host", "add", "b", "192.0.2.2").output
+
+
+def test_host_add_takes_ports(run, books):
+    assert run("host", "add", "beta", "2001:db8::1", "--images-port", "1001", "--control-port", "1002").exit_code == 0
+    assert books.hosts.get("beta").address == "https://[2001:db8::1]:1001"
+
+
+def test_host_token_makes_another_command(run, alpha):
+    again = run("host", "token", "alpha")
+
+    assert again.output.startswith("imaged enrol ")
+    assert again.output != alpha.output
+
+
+def test_host_list_shows_how_they_are(run, alpha):
+    output = run("host", "list").output
+
+    assert all(word in output for word in ("alpha", "https://192.0.2.11:54322", "down", "It has not been enrolled yet."))
+
+
+def test_a_host_is_taken_out_of_service_and_back(run, alpha, books):
+    assert run("host", "maintenance", "alpha").exit_code == 0
+    assert books.hosts.get("alpha").status == "maintenance"
+    assert run("host", "activate", "alpha").exit_code == 0
+    assert books.hosts.get("alpha").status == "down"
+
+
+def test_host_remove_forgets_it(run, alpha, books):
+    assert run("host", "remove", "alpha").exit_code == 0
+    assert books.hosts.all() == ()
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("host", "add", "alpha", "192.0.2.12"), "already is a host"),
+        (("host", "add", "beta", "192.0.2.11"), "already is a host"),
+        (("host", "add", "b/b", "192.0.2.12"), "letter or digit"),
+        (("host", "add", "beta", "https://192.0.2.12"), "without a port"),
+        (("host", "add", "beta", "192.0.2.12", "--images-port", "0"), "1 to 65535"),
+        (("host", "token", "nobody"), "no such host"),
+        (("host", "remove", "nobody"), "no such host"),
+        (("host", "maintenance", "nobody"), "no such host"),
+        (("host", "activate", "nobody"), "no such host"),
+        (("domain", "add", "fast", "--host", "nobody", "--path", "/srv"), "no such host"),
+        (("domain", "add", "fast", "--host", "alpha", "--path", "/srv"), "not been enrolled"),
+        (("domain", "add", "fast", "--host", "alpha", "--path", "srv"), "absolute path"),
+        (("domain", "add", "fast", "--kind", "tape", "--host", "alpha", "--path", "/srv"), "tape"),
+        (("domain", "remove", "nothing"), "no such storage domain"),
+    ],
+)
+def test_a_refusal_is_a_sentence_and_a_status(run, alpha, words, says):
+    result = run(*words)
+
+    assert result.exit_code != 0
+    assert says in " ".join(result.output.split())
+    assert "Traceback" not in result.output
+
+
+def test_domain_list_is_empty_at_first(run):
+    assert run("domain", "list").exit_code == 0
+
+
+@pytest.mark.parametrize("words", [("host", "list"), ("domain", "list")])
+def test_a_directory_without_an_appliance_is_named_and_left_alone(tmp_path, words):
+    result = CliRunner().invoke(cli.main, [*words, "--state-dir", str(tmp_path / "nowhere")])
+
+    assert result.exit_code == 1
+    assert "nowhere" in "".join(result.output.split())
+    assert not (tmp_path / "nowhere").exists()
