@@ -382,15 +382,6 @@ class IdTaken(ApplianceError):
     hint = "Choose another id, or leave the choice to the appliance."
 
 
-class WrongFormat(ApplianceError):
-    """A transfer in a format that the disk does not have, and that it cannot be shown in. `has` and `wants` are formats."""
-
-    code = "wrong-format"
-    status = 409
-    says = "{name} is a {has} disk, and cannot be transferred as {wants}."
-    hint = "Ask for the format raw: it shows the bytes that a guest sees, whatever the disk's own format is."
-
-
 class NoPause(ApplianceError):
     """A person wants to pause a download."""
 

@@ -47,7 +47,7 @@ class DiskTransfers:
     def start(self, user: views.User, request: views.NewImageTransfer) -> str:
         """Locks the disk and returns the transfer's id: data may come, or go, when this returns.
 
-        Raises errors.Forbidden, Invalid, NotFound (disk, host), ImageLocked, ImageIllegal, WrongFormat, NoHost, HostDown, HostRefused. Then
+        Raises errors.Forbidden, Invalid, NotFound (disk, host), ImageLocked, ImageIllegal, NoHost, HostDown, HostRefused. Then
         nothing has changed.
         """
         self._check(request)
@@ -101,12 +101,12 @@ class DiskTransfers:
         host: models.Host,
         request: views.NewImageTransfer,
     ) -> None:
-        """Records the transfer, with the disk locked for it. Raises errors.ImageLocked, ImageIllegal, WrongFormat."""
+        """Records the transfer, with the disk locked for it. Raises errors.ImageLocked, ImageIllegal."""
         images.usable(image)
         assert image.volume is not None
         has = "qcow2" if image.format == "qcow2" else "raw"
-        if request.format not in (has, "raw"):
-            raise errors.WrongFormat(name=image.name, has=has, wants=request.format)
+        # A raw disk has nothing but what a guest sees, whatever the client calls it; a qcow2 can be shown as either.
+        wants = "raw" if has == "raw" else request.format
         upload, now = request.direction == "upload", self._clock.now()
         patience = self._config.inactivity_timeout if request.inactivity_timeout is None else request.inactivity_timeout
         transfer = models.Transfer(
@@ -115,8 +115,8 @@ class DiskTransfers:
             name=image.name,
             direction=request.direction,
             phase=str(Phase.INITIALIZING),
-            size=_size(image, request),
-            format=request.format,
+            size=_size(image, request.direction, wants),
+            format=wants,
             content_type=image.content_type,
             allocation=image.allocation,
             domain_id=image.domain_id,
@@ -127,7 +127,7 @@ class DiskTransfers:
             inactivity_timeout=round(patience),
             timeout_policy=request.timeout_policy,
             shallow=request.shallow,
-            export=request.format != has,
+            export=wants != has,
             filename=request.filename,
             correlation_id=request.correlation_id,
             ticket=models.new_id(),
@@ -174,12 +174,12 @@ class DiskTransfers:
             self._moves.move(session, transfer, event, **options)
 
 
-def _size(image: models.Image, request: views.NewImageTransfer) -> int:
+def _size(image: models.Image, direction: str, format: str) -> int:
     """Bytes that the ticket is for."""
     disk = image.virtual_size or image.size
-    if request.format == "raw":
+    if format == "raw":
         return disk
-    if request.direction == "download":
+    if direction == "download":
         return image.size
     # A qcow2 file that is full has more bytes than its guest sees: tables, and clusters that are no longer used.
     return max(image.size, disk + disk // 10 + (1 << 20))

@@ -191,11 +191,22 @@ def test_a_file_that_is_no_qcow2_ends_the_disk(house):
     assert house.control.volumes(house.data.id) == []
 
 
-def test_a_qcow2_file_on_a_raw_disk_is_refused(house):
-    with pytest.raises(errors.WrongFormat) as refused:
-        house.start(house.disk(), format="qcow2")
+def test_a_raw_disk_shows_what_its_guest_sees_whatever_is_asked_for(house):
+    made, data = house.disk(size=MIB), disk(MIB)
+    house.fill(made, data)
 
-    assert "raw" in refused.value.advice
+    transfer = house.start(made, format="qcow2", direction="download")
+
+    assert (transfer.format, transfer.size) == ("raw", MIB)
+    assert read(house, transfer)[1] == data
+
+
+def test_a_qcow2_file_in_a_raw_disk_is_found_in_the_end(house, tmp_path):
+    data = qcow2(tmp_path)
+
+    finished = house.fill(house.disk(size=8 * MIB), data + bytes(8 * MIB - len(data)), format="qcow2")
+
+    assert (finished.phase, finished.reason_code) == ("finished_failure", "format-mismatch")
 
 
 @pytest.mark.parametrize("sent", [0, MIB // 2])
