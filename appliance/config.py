@@ -223,7 +223,7 @@ def expected(name: str) -> str:
         bool: "true or false",
         str: f"text ({facts['unit']})",
         pathlib.Path: "the path of a directory",
-    }.get(kind, f"a list of {ITEMS[facts['unit']]} (with commas between them outside a file)")
+    }.get(kind, f"a list of {ITEMS.get(facts['unit'])} (with commas between them outside a file)")
 
 
 def _convert(name: str, value):

@@ -16,11 +16,13 @@ from appliance.admin.events import Events
 from appliance.admin.finalizing import Finalizing
 from appliance.admin.hosts import Hosts
 from appliance.admin.images import Images
+from appliance.admin.issuing import Issuing
 from appliance.admin.live import Live
 from appliance.admin.logins import Logins
 from appliance.admin.monitor import Monitor
 from appliance.admin.moves import Moves
 from appliance.admin.placement import Placement
+from appliance.admin.proxies import Proxies
 from appliance.admin.resuming import Resuming
 from appliance.admin.shown import Shown
 from appliance.admin.tokens import Tokens
@@ -36,7 +38,8 @@ from appliance.transfer import tickets as _tickets
 class Admin:
     """All services, on one migrated database and the transfer room's parts; `sessions` is told whom to call when the host stops data.
 
-    Nothing moves by itself until `monitor.start()`. Without an `authority` no host can be enrolled. `clock` is for tests.
+    Nothing moves by itself until `monitor.start()`, and no proxy is used until `proxies.start()`. Without an `authority` no host can be
+    enrolled. `clock` is for tests.
     """
 
     def __init__(
@@ -67,7 +70,9 @@ class Admin:
         self.enrolment = Enrolment(database, self.hosts, authority, self.events, clock, config.url)
         places = Placement(database, self.hosts)
         self.domains = Domains(database, self.hosts, places, self.events, clock)
-        self.images = Images(config, database, self.hosts, self.domains, places, signer, self.events, clock)
+        self.proxies = Proxies(config.proxies, signer.issuer, database, self.events, authority, config.monitor_interval)
+        issuing = Issuing(signer, self.hosts, self.proxies)
+        self.images = Images(config, database, self.hosts, self.domains, places, issuing, self.events, clock)
         self.disks = Disks(config, database, self.hosts, self.domains, places, self.events, clock)
         moves = Moves(self.events, clock, paused_lifetime=config.paused_lifetime, finished_lifetime=config.finished_lifetime)
         live = Live(config, database, self.hosts, self.domains, sessions, clock)
@@ -102,7 +107,7 @@ class Admin:
             uploads,
             DiskTransfers(config, database, self.hosts, self.images, places, live, moves, self.events, clock),
             Shown(live, _addresses.images(config)),
-            signer,
+            issuing,
             self.monitor.wake,
         )
         sessions.on_stopped = self.monitor.stopped

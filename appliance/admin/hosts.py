@@ -152,6 +152,11 @@ class Hosts:
         with self._database.reading() as session:
             return _view(session, find(session, host_id))
 
+    def public(self, host_id: str) -> str | None:
+        """Where the host's images service is reached from outside: `https://host:port`; None if it is not."""
+        with self._database.reading() as session:
+            return session.scalar(sa.select(models.Host.public).where(models.Host.id == host_id))
+
     @contextlib.contextmanager
     def asking(self, host: models.Host | views.Ref) -> Iterator[client.Control]:
         """The host's control service; what it fails with becomes errors.HostDown, and a no that nobody caught errors.HostRefused."""

@@ -11,11 +11,10 @@ import sqlalchemy as sa
 from sqlalchemy import orm
 
 from appliance import errors
-from appliance.admin import domains, events, hosts, lists, models, placement, rights, views
+from appliance.admin import domains, events, hosts, issuing, lists, models, placement, rights, views
 from appliance.admin.clock import Clock
 from appliance.admin.database import Database
 from appliance.config import Config
-from appliance.transfer import tickets
 from imaged import client
 
 log = logging.getLogger(__name__)
@@ -38,7 +37,7 @@ class Images:
         hosts: hosts.Hosts,
         domains: domains.Domains,
         places: placement.Placement,
-        signer: tickets.Signer,
+        issuing: issuing.Issuing,
         events: events.Events,
         clock: Clock,
     ):
@@ -47,7 +46,7 @@ class Images:
         self._hosts = hosts
         self._domains = domains
         self._places = places
-        self._signer = signer
+        self._issuing = issuing
         self._events = events
         self._clock = clock
         self._lock = threading.Lock()
@@ -87,14 +86,13 @@ class Images:
             ticket=reading.ticket,
         )
 
-    def ticket(self, user: views.User, image_id: str) -> views.Ticket:
-        """A signed ticket to read the image. Raises as `open`."""
+    def ticket(self, user: views.User, image_id: str, direct: bool = False) -> views.Ticket:
+        """A signed ticket to read the image; `direct`: not through a proxy. Raises as `open`."""
         opened = self.open(user, image_id)
         # Each ticket is a transfer of its own: a second reader does not end the first one's session.
-        token, expires_at = self._signer.issue(
-            user=user.name, transfer=models.new_id(), host=opened.host, ticket=opened.ticket, ops=["read"], size=opened.size
+        return self._issuing.issue(
+            user, transfer=models.new_id(), host=opened.host, ticket=opened.ticket, ops=["read"], size=opened.size, direct=direct
         )
-        return views.Ticket(ticket=token, url=f"/images/{opened.ticket}", expires_at=expires_at, size=opened.size)
 
     def delete(self, user: views.User, image_id: str) -> None:
         """Removes the image and its bytes; open downloads end.

@@ -234,7 +234,7 @@ class Checked:
 
 @dataclass(frozen=True)
 class Ticket:
-    """A signed ticket, and the path (on this appliance) of the bytes that it opens.
+    """A signed ticket, and where the bytes are that it opens: a path on this appliance, or the whole URL at a proxy.
 
     `durable` is what the host holds for good as it is issued: the rest is what has to travel. None for a ticket to read.
     """

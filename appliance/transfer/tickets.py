@@ -73,7 +73,8 @@ class Signer:
         clock: Callable[[], float] = now,
     ):
         self._key = private_key
-        self._issuer = issuer
+        #: The installation's id.
+        self.issuer = issuer
         self._lifetime = lifetime
         self.clock = clock
 
@@ -97,7 +98,7 @@ class Signer:
         issued = self.clock()
         expires = issued + self._lifetime
         claims = {
-            "iss": self._issuer,
+            "iss": self.issuer,
             "aud": audience,
             "sub": user,
             "jti": str(uuid.uuid4()),

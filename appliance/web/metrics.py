@@ -50,3 +50,7 @@ class Metrics:
         for host in self._admin.hosts.all():
             up.add_metric([host.name], host.status == "up")
         yield up
+        proxies = GaugeMetricFamily("appliance_proxy_up", "1 while the proxy answers, else 0", labels=["proxy"])
+        for url, alive in self._admin.proxies.alive.items():
+            proxies.add_metric([url], alive)
+        yield proxies

@@ -5,6 +5,7 @@ import hmac
 import http.cookies
 import re
 import secrets
+from collections.abc import Sequence
 
 import webob
 
@@ -50,11 +51,13 @@ FORM_COOKIE = "__Host-image-appliance-form"
 SECRET = re.compile(r"[A-Za-z0-9_-]{20,128}", re.ASCII)
 
 
-def guarded(application):
-    """`application` (WSGI) with the security headers on every answer, whoever made it."""
+def guarded(application, proxies: Sequence[str] = ()):
+    """`application` (WSGI) with the security headers on every answer, whoever made it. Pages may connect to `proxies` (URLs), too."""
+    own = "connect-src 'self'"
+    fixed = {**HEADERS, "Content-Security-Policy": CONTENT_SECURITY_POLICY.replace(own, " ".join((own, *proxies)))}
 
     def guard(environ, start_response):
-        extra = dict(HEADERS)
+        extra = dict(fixed)
         if environ["wsgi.url_scheme"] == "https":
             extra["Strict-Transport-Security"] = f"max-age={YEAR}"
         names = {name.lower() for name in extra}

@@ -5,7 +5,7 @@ import logging
 import socket
 import ssl
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from cherrypy.process import plugins, wspbus
@@ -26,15 +26,18 @@ ENGINE = "ovirt-engine"
 NAME = "image-appliance"
 
 
-def together(site: Callable, images: Callable, engine: Callable) -> Callable:
-    """One WSGI application of three: paths of the images service and of oVirt's face never meet CherryPy's dispatch."""
+def together(site: Callable, images: Callable, engine: Callable, proxies: Sequence[str] = ()) -> Callable:
+    """One WSGI application of three: paths of the images service and of oVirt's face never meet CherryPy's dispatch.
+
+    Pages may connect to the `proxies` (URLs), too.
+    """
     faces = {**dict.fromkeys(BYTES, images), ENGINE: engine}
 
     def dispatch(environ: dict, start_response: Callable):
         first = "".join(environ["PATH_INFO"].split("/", 2)[1:2])
         return faces.get(first, site)(environ, start_response)
 
-    return security.guarded(dispatch)
+    return security.guarded(dispatch, proxies)
 
 
 def logged(app: Callable) -> Callable:

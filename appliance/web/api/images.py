@@ -18,7 +18,7 @@ def delete(call: Call) -> None:
 
 
 def ticket(call: Call) -> views.Ticket:
-    return call.admin.images.ticket(call.user, call.id)
+    return call.admin.images.ticket(call.user, call.id, direct=call.body is not None and call.body.direct)
 
 
 def data(call: Call) -> answers.Answer:

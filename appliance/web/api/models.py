@@ -205,7 +205,9 @@ class Images(View):
 
 class Ticket(View):
     ticket: Annotated[str, Field(description="A signed ticket: `Authorization: Bearer` it to POST /sessions, or to the url itself.")]
-    url: Annotated[str, Field(description="Where the bytes go: /images/ID on this server.")]
+    url: Annotated[
+        str, Field(description="Where the bytes are: a path on this server (/images/ID), or a whole URL (https://PROXY/images/ID).")
+    ]
     expires_at: datetime.datetime
     size: Bytes
     durable: Annotated[
@@ -368,6 +370,10 @@ class Resume(Request):
     size: Bytes
     modified: Annotated[float, Field(ge=-1e12, le=1e12)] | None = None
     pieces: Annotated[list[Piece], Field(max_length=64)] = []
+
+
+class NewTicket(Request):
+    direct: Annotated[bool, Field(description="Not through a proxy: the url is a path on this server.")] = False
 
 
 class Nothing(Request):

@@ -158,6 +158,8 @@ ROUTES: tuple[Route, ...] = (
         images.ticket,
         "A signed ticket to read an image's bytes",
         models.Ticket,
+        body=models.NewTicket,
+        body_optional=True,
         refusals=(errors.ImageLocked, errors.ImageIllegal, *HOST),
     ),
     Route(
@@ -208,6 +210,8 @@ ROUTES: tuple[Route, ...] = (
         "A signed ticket to write the upload's bytes",
         models.Ticket,
         roles=UPLOADERS,
+        body=models.NewTicket,
+        body_optional=True,
         refusals=ACT,
     ),
     Route(

@@ -22,7 +22,7 @@ def create(call: Call) -> views.Transfer:
 
 
 def ticket(call: Call) -> views.Ticket:
-    return call.admin.transfers.ticket(call.user, call.id)
+    return call.admin.transfers.ticket(call.user, call.id, direct=call.body is not None and call.body.direct)
 
 
 def heartbeat(call: Call) -> views.Beat:

@@ -1,0 +1,126 @@
+"""The standalone proxies: which of them answer, and whose turn it is."""
+
+import collections
+import json
+import logging
+import threading
+from collections.abc import Mapping, Sequence
+
+from appliance import authority
+from appliance.admin import events
+from appliance.admin.database import Database
+from imaged import client
+
+log = logging.getLogger(__name__)
+
+#: Seconds that a proxy has to say that it is there.
+LOOK = 3.0
+#: Bytes of its answer that are read.
+MAX_ANSWER = 4096
+
+
+class NotOurs(Exception):
+    """Something answers there, but no proxy of this appliance: a clause."""
+
+
+class Proxies:
+    """The proxies at `urls` (`https://name:port`), for the appliance whose id is `installation`. Thread-safe.
+
+    Each is looked at every `interval` seconds, by a thread of its own: one that hangs delays no other.
+    """
+
+    def __init__(
+        self,
+        urls: Sequence[str],
+        installation: str,
+        database: Database,
+        events: events.Events,
+        authority: authority.Authority | None,
+        interval: float,
+    ):
+        self._installation = installation
+        self._database = database
+        self._events = events
+        self._authority = authority
+        self._interval = interval
+        self._lock = threading.Lock()
+        self._turns = collections.deque(urls)
+        self._alive: dict[str, bool | None] = dict.fromkeys(urls)
+        self._stopping = threading.Event()
+        self._threads: list[threading.Thread] = []
+
+    def start(self) -> None:
+        """Begins to watch."""
+        self._stopping.clear()
+        for url in self._alive:
+            thread = threading.Thread(target=self._watch, args=(url,), name=f"proxy {url}", daemon=True)
+            self._threads.append(thread)
+            thread.start()
+
+    def stop(self) -> None:
+        """Ends the watch; returns when its threads have ended, or are known to wait for a proxy that hangs."""
+        self._stopping.set()
+        for thread in self._threads:
+            thread.join(LOOK)
+        self._threads.clear()
+
+    def pick(self) -> str | None:
+        """The URL of a proxy that answers, another one each time; None when there is none."""
+        with self._lock:
+            for url in tuple(self._turns):
+                self._turns.rotate(-1)
+                if self._alive[url]:
+                    return url
+        return None
+
+    @property
+    def alive(self) -> Mapping[str, bool]:
+        """Whether each of them answered when it was looked at last."""
+        with self._lock:
+            return {url: bool(alive) for url, alive in self._alive.items()}
+
+    def look(self, url: str, service: client.Images) -> None:
+        """Asks the proxy whether it is there, and records what has changed."""
+        try:
+            self._ask(url, service)
+            reason = None
+        except (client.Unreachable, NotOurs) as error:
+            reason = str(error)
+        with self._lock:
+            before, self._alive[url] = self._alive[url], reason is None
+        if reason is not None and before is not False:
+            self._record("proxy-down", f"Proxy {url} cannot be used: {reason}", events.WARNING)
+        elif reason is None and before is False:
+            self._record("proxy-up", f"Proxy {url} answers", events.INFO)
+
+    def _watch(self, url: str) -> None:
+        service = client.Images(url, timeout=LOOK, tls=self._authority.context() if self._authority else None)
+        while True:
+            try:
+                self.look(url, service)
+            except Exception:
+                log.exception("The look at proxy %s failed", url)
+            if self._stopping.wait(self._interval):
+                service.close()
+                return
+
+    def _ask(self, url: str, service: client.Images) -> None:
+        with service.connection() as connection:
+            connection.start("GET", "/info/", [])
+            response = connection.response()
+            body = response.read(MAX_ANSWER)
+        try:
+            told = json.loads(body)
+            facts = {name: told.get(name) for name in ("appliance", "proxy")}
+        except (ValueError, AttributeError):
+            raise NotOurs("what answers there is no proxy") from None
+        if response.status != 200 or facts["proxy"] is None:
+            raise NotOurs("what answers there is no proxy")
+        if facts["appliance"] != self._installation:
+            raise NotOurs("it is another appliance's")
+        if facts["proxy"] != url:
+            raise NotOurs(f"its key is for {facts['proxy']}"[:200])
+
+    def _record(self, code: str, message: str, severity: str) -> None:
+        with self._database.session() as session:
+            self._events.record(session, code, message, severity=severity)
