@@ -5,8 +5,6 @@ cheroot's `wsgi.input` allocates for every read and returns what came; images wa
 
 import contextlib
 import socket
-import ssl
-import struct
 
 from imaged.httpd import pipe, traffic
 
@@ -34,11 +32,11 @@ class Body:
     def __init__(self, environ: dict):
         self._connection = environ["httpd.connection"]
         self._input = environ["wsgi.input"]
-        self._sock = self._connection.socket
+        self._wire = self._connection.wire
+        self._sock = self._wire.socket
         self._failure: Exception | None = None
         self.length: int = self._input.remaining
         self.received = 0
-        self.ready = False
 
     def readinto(self, view: memoryview) -> int:
         """Fills `view` unless the body ends before, and returns how many bytes came: 0 at the announced end.
@@ -52,8 +50,6 @@ class Body:
         self._count(filled)
         if filled < len(wanted):
             filled += self._receive(wanted[filled:])
-        if self._input.remaining == 0:
-            self._restore()
         if self._failure and not filled:
             raise self._failure
         return filled
@@ -61,7 +57,7 @@ class Body:
     @property
     def spliceable(self) -> bool:
         """Whether its bytes can go by a pipe, and are enough for that."""
-        return not isinstance(self._sock, ssl.SSLSocket) and self._input.remaining >= pipe.WORTHWHILE
+        return not self._wire.encrypted and self._input.remaining >= pipe.WORTHWHILE
 
     @property
     def path(self) -> str:
@@ -80,15 +76,11 @@ class Body:
         else:
             count = self._move(into, wanted)
         self._count(count)
-        if self._input.remaining == 0:
-            self._restore()
         return count
 
     def set_timeout(self, seconds: float) -> None:
         """How long this connection may be silent from now on, within a request and between two."""
-        self._connection.timeout = seconds
-        self._sock.settimeout(seconds)
-        self.ready = False
+        self._wire.timeout = seconds
 
     def discard(self) -> None:
         """The rest is not wanted. Nothing is read now: after the answer the connection lingers for a bounded time, and closes."""
@@ -110,14 +102,13 @@ class Body:
         return len(data)
 
     def _receive(self, view: memoryview) -> int:
-        if not self.ready:
-            self._prepare()
+        self._wire.await_bytes()
         filled = 0
         while filled < len(view):
             try:
                 count = self._sock.recv_into(view[filled:])
             except (BlockingIOError, TimeoutError):
-                self._failure = Stalled(f"Nothing came for {self._connection.timeout:g} seconds")
+                self._failure = Stalled(f"Nothing came for {self._wire.timeout:g} seconds")
                 break
             except OSError:
                 # Reset, or (TLS) closed without the goodbye: for the body it is the same early end.
@@ -130,12 +121,11 @@ class Body:
         return filled
 
     def _move(self, into: pipe.Pipe, wanted: int) -> int:
-        if not self.ready:
-            self._prepare()
+        self._wire.await_bytes()
         try:
             count = into.take(self._sock.fileno(), wanted) if wanted else 0
         except (BlockingIOError, TimeoutError):
-            raise Stalled(f"Nothing came for {self._connection.timeout:g} seconds") from None
+            raise Stalled(f"Nothing came for {self._wire.timeout:g} seconds") from None
         except OSError:
             count = 0
         if wanted and not count:
@@ -145,24 +135,6 @@ class Body:
     def _count(self, count: int) -> None:
         self.received += count
         self._input.remaining -= count
-
-    def _prepare(self) -> None:
-        """A plain socket waits in the kernel: with Python's own timeout every recv would be two system calls.
-
-        A TLS socket keeps Python's timeout, since ssl starts over for ever when a blocking socket's SO_RCVTIMEO strikes.
-        """
-        self.ready = True
-        if isinstance(self._sock, ssl.SSLSocket):
-            return
-        seconds, fraction = divmod(self._connection.timeout, 1)
-        self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("ll", int(seconds), int(fraction * 1e6)))
-        self._sock.settimeout(None)
-
-    def _restore(self) -> None:
-        """cheroot reads the next request with Python's timeout."""
-        if self.ready:
-            self._sock.settimeout(self._connection.timeout)
-            self.ready = False
 
 
 def shut(sock: socket.socket, how: int) -> None:

@@ -1,4 +1,6 @@
-"""A client's connection. It has a thread only while a request runs on it: until its head is whole it waits in the selector."""
+"""A client's connection. It has a thread only while a request runs on it, and for a moment behind the answer: until the next head is
+whole it waits in the selector.
+"""
 
 import contextlib
 import logging
@@ -13,6 +15,7 @@ import cheroot.server
 from imaged.httpd import tls
 from imaged.httpd.reader import Reader
 from imaged.httpd.request import Request, refusal
+from imaged.httpd.wire import Wire
 
 if TYPE_CHECKING:
     from imaged.httpd.server import Server
@@ -28,6 +31,16 @@ HEAD_TIMEOUT = 20.0
 REFUSAL_TIMEOUT = 10.0
 #: What whoever was refused for want of room is told to wait, seconds.
 RETRY_AFTER = 5
+#: Seconds that a thread waits for the next request on its connection. Who sends one small request behind the other is back within them, and
+#: handing the connection to the selector and from there to another thread would cost more than such a request does.
+STAY = 0.02
+
+
+class Writer:
+    """The writing half of what cheroot expects of a connection's file: nothing is kept back."""
+
+    def __init__(self, wire: Wire):
+        self.write = wire.send
 
 
 class Connection(cheroot.server.HTTPConnection):
@@ -35,11 +48,11 @@ class Connection(cheroot.server.HTTPConnection):
     server: "Server"
 
     def __init__(self, server: "Server", sock: socket.socket, makefile: Callable):
-        super().__init__(server, sock, lambda sock, mode, size: Reader(sock) if mode == "rb" else makefile(sock, mode, size))
-        #: Seconds of silence, within a request or between two, after which the connection ends.
-        self.timeout: float = server.timeout
+        #: Its timeout: seconds of silence, within a request or between two, after which the connection ends.
+        self.wire = Wire(sock, server.timeout)
+        super().__init__(server, sock, lambda _, mode, size: Reader(self.wire) if mode == "rb" else Writer(self.wire))
         #: When, on the monotonic clock, it has waited long enough in the selector.
-        self.deadline = time.monotonic() + self.timeout
+        self.deadline = time.monotonic() + self.wire.timeout
         #: When it began to wait for a thread.
         self.queued = 0.0
         self.close_after_answer = False
@@ -49,51 +62,65 @@ class Connection(cheroot.server.HTTPConnection):
         self.counted = False
         #: Why it is one too many, if it is.
         self.refused: str | None = None
-        self._handshaken = not isinstance(sock, ssl.SSLSocket)
+        self._handshaken = not self.wire.encrypted
         self._begun = False
         self._lingers = False
 
     def communicate(self) -> bool:
-        """Goes on with the handshake or the head, and serves a request whose head is whole. True: the connection stays open."""
+        """Goes on with the handshake or the head, and serves the requests whose heads are whole. True: the connection stays open."""
+        patience = 0.0
+        while True:
+            try:
+                if not self._gather(patience):
+                    return self._may_wait()
+            except ssl.SSLError as error:
+                self._broken(error)
+                return False
+            except OSError as error:
+                log.info("The connection with %s broke: %s", self.remote_addr, error)
+                return False
+            if self.refused:
+                self.refuse("503 Service Unavailable", self.refused, "Error-Code: busy", f"Retry-After: {RETRY_AFTER}")
+                return False
+            if not self.rfile.has_data():
+                return False  # It has ended.
+            if patience and not self.server.ready:
+                return True  # Which is closed: what runs is answered, and nothing new.
+            if not super().communicate():
+                return False
+            self._begun = False
+            self.deadline = time.monotonic() + self.wire.timeout
+            if not (self.server.ready and self.server.spares_thread()):
+                return True
+            patience = STAY
+
+    def _gather(self, patience: float) -> bool:
+        """True: a whole head is here, or will never be. Raises OSError."""
         fresh = not self._handshaken
+        if fresh and not self._handshake():
+            return False
+        self.server.staying.add(self)
         try:
-            self.socket.settimeout(0)
-            if fresh and not self._handshake():
-                return self._may_wait()
-            if not self.rfile.gather(MAX_HEADERS):
-                # A browser may connect and shake hands ahead of need.
-                if self.rfile.has_data() or not fresh:
-                    self._begin(HEAD_TIMEOUT)
-                return self._may_wait()
-            self.socket.settimeout(self.timeout)
-        except ssl.SSLError as error:
-            self._broken(error)
-            return False
-        except OSError as error:
-            log.info("The connection with %s broke: %s", self.remote_addr, error)
-            return False
-        if self.refused:
-            self.refuse("503 Service Unavailable", self.refused, "Error-Code: busy", f"Retry-After: {RETRY_AFTER}")
-            return False
-        if not self.rfile.has_data():
-            return False  # It has ended.
-        stays = bool(super().communicate())
-        self._begun = False
-        self.deadline = time.monotonic() + self.timeout
-        return stays
+            if self.rfile.gather(MAX_HEADERS, patience):
+                return True
+        finally:
+            self.server.staying.discard(self)
+        # A browser may connect and shake hands ahead of need.
+        if self.rfile.has_data() or not (fresh or patience):
+            self._begin(HEAD_TIMEOUT)
+        return False
 
     @property
     def idle(self) -> bool:
         """Only what comes can wake it: nothing of the next request is here."""
-        return self._begun or not (self.rfile.has_data() or (isinstance(self.socket, ssl.SSLSocket) and self.socket.pending()))
+        return self._begun or not (self.rfile.has_data() or (self.wire.encrypted and self.socket.pending()))
 
     def refuse(self, status: str, text: str, *lines: str) -> None:
         """Answers without waiting, if that is possible; the connection is to be closed then."""
         if not self._handshaken:
             return
         with contextlib.suppress(OSError):
-            self.socket.settimeout(0)
-            self.socket.send(refusal(status, text, *lines))
+            self.wire.send_at_once(refusal(status, text, *lines))
             self.drain()
 
     def expire(self) -> None:
@@ -134,6 +161,7 @@ class Connection(cheroot.server.HTTPConnection):
 
     def _handshake(self) -> bool:
         """One step of it. True: it is done. Raises OSError."""
+        self.wire.await_bytes(0)
         try:
             self.socket.do_handshake()
         except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
@@ -141,7 +169,7 @@ class Connection(cheroot.server.HTTPConnection):
             return False
         self._handshaken = True
         self._begun = False
-        self.deadline = time.monotonic() + (REFUSAL_TIMEOUT if self.refused else self.timeout)
+        self.deadline = time.monotonic() + (REFUSAL_TIMEOUT if self.refused else self.wire.timeout)
         return True
 
     def _broken(self, error: ssl.SSLError) -> None:

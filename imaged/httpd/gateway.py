@@ -1,7 +1,9 @@
 """From a request to the application, and from what it yields to the socket, without copies."""
 
 import errno
+import functools
 import logging
+import sys
 from typing import Any
 
 import cheroot.wsgi
@@ -17,8 +19,33 @@ class Gateway(cheroot.wsgi.Gateway_10):
     """Calls the application, and sends what it yields: bytes, or memoryviews that it may fill again afterwards."""
 
     def get_environ(self) -> dict[str, Any]:  # type: ignore[override]
-        environ: dict[str, Any] = super().get_environ()
-        environ["httpd.connection"] = self.req.conn
+        """WSGI's own, and `httpd.connection`."""
+        request, connection = self.req, self.req.conn
+        bound = request.server.bind_addr
+        environ: dict[str, Any] = {
+            "REQUEST_METHOD": request.method.decode("latin-1"),
+            "REQUEST_URI": request.uri.decode("latin-1"),
+            "SCRIPT_NAME": "",
+            "PATH_INFO": request.path.decode("latin-1"),
+            "QUERY_STRING": request.qs.decode("latin-1"),
+            "REMOTE_ADDR": connection.remote_addr or "",
+            "REMOTE_PORT": str(connection.remote_port or ""),
+            "SERVER_NAME": request.server.server_name,
+            "SERVER_PORT": "" if isinstance(bound, str) else str(bound[1]),
+            "SERVER_PROTOCOL": request.request_protocol.decode("latin-1"),
+            "wsgi.errors": sys.stderr,
+            "wsgi.input": request.rfile,
+            "wsgi.multiprocess": False,
+            "wsgi.multithread": True,
+            "wsgi.run_once": False,
+            "wsgi.url_scheme": request.scheme.decode("latin-1"),
+            "wsgi.version": self.version,
+            "httpd.connection": connection,
+        }
+        for name, value in request.inheaders.items():
+            environ[_variable(name)] = value.decode("latin-1")
+        if connection.ssl_env:
+            environ.update(connection.ssl_env)
         return environ
 
     def respond(self) -> None:
@@ -49,16 +76,16 @@ class Gateway(cheroot.wsgi.Gateway_10):
                 response.close()
 
     def _send(self, chunk: bytes | memoryview) -> None:
-        self.req.ensure_headers_sent()
-        if self.req.chunked_write:
-            self.req.write(bytes(chunk))
-            return
-        # Not sendall: its timeout is for the whole, and a slow reader is not a dead one.
-        rest = memoryview(chunk)
-        while rest:
-            try:
-                rest = rest[self.req.conn.socket.send(rest) :]
-            except OSError as error:
-                if error.errno == errno.EFAULT:
-                    raise Abort("A file became shorter while it was sent") from error
-                raise
+        try:
+            self.req.send(chunk)
+        except OSError as error:
+            if error.errno == errno.EFAULT:
+                raise Abort("A file became shorter while it was sent") from error
+            raise
+
+
+@functools.lru_cache(256)
+def _variable(header: bytes) -> str:
+    """What WSGI calls a header."""
+    name = header.decode("latin-1").upper().replace("-", "_")
+    return name if name in ("CONTENT_TYPE", "CONTENT_LENGTH") else f"HTTP_{name}"

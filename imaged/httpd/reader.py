@@ -4,9 +4,9 @@ cheroot's own (the io module in pure Python) waits for more where a head is not 
 """
 
 import re
-import socket
-import ssl
 import time
+
+from imaged.httpd.wire import Wire
 
 #: Bytes of one receive: a head, and little of the body behind it, which has better ways than through here.
 RECEIVE = 8192
@@ -17,12 +17,12 @@ _BEGIN = re.compile(rb"\r?\n?[!-~]|\r?\n?\Z")
 
 
 class Reader:
-    """Reads `sock`, which waits as long as its timeout says. For one thread at a time."""
+    """Reads what comes by `wire`. For one thread at a time."""
 
     closed = False
 
-    def __init__(self, sock: socket.socket):
-        self._sock = sock
+    def __init__(self, wire: Wire):
+        self._wire = wire
         self._data = b""
         self._at = 0
         self._ended = False
@@ -32,17 +32,23 @@ class Reader:
     def has_data(self) -> bool:
         return self._at < len(self._data)
 
-    def gather(self, most: int) -> bool:
-        """Receives a head without waiting. True: it is whole, longer than `most` bytes, no head at all, or will never be whole.
+    def gather(self, most: int, patience: float) -> bool:
+        """Receives a head. True: it is whole, longer than `most` bytes, no head at all, or will never be whole.
 
-        False: more of it has to come. Raises OSError. The socket must not wait.
+        False: more of it has to come. It waits `patience` seconds for the first byte and for no other: heads may dribble. Raises OSError.
         """
         try:
             while not self._judgeable(most):
-                self._receive()
-        except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
+                self._receive(0 if self._data else patience)
+        except TimeoutError:
             return False
         return True
+
+    def take_head(self, most: int) -> bytes | None:
+        """The whole head, if it has at most so many bytes and begins with no empty line; None otherwise, and it is still here."""
+        end = _END_OF_HEAD.search(self._data, self._at)
+        size = end.end() - self._at if end else 0
+        return self.take(size) if 2 < size <= most else None
 
     def _judgeable(self, most: int) -> bool:
         too_long = len(self._data) - self._at > most
@@ -57,21 +63,15 @@ class Reader:
         return data
 
     def read(self, size: int) -> bytes:
-        """`size` bytes, fewer at the end: for what is short. Raises TimeoutError when all of it takes longer than the socket's timeout."""
+        """`size` bytes, fewer at the end: for what is short. Raises TimeoutError when all of it takes longer than the wire's timeout."""
         pieces = [self.take(size)]
         size -= len(pieces[0])
-        timeout = self._sock.gettimeout()
-        deadline = time.monotonic() + (timeout or 0)
-        try:
-            while size and not self._ended:
-                if timeout is not None:
-                    self._sock.settimeout(max(deadline - time.monotonic(), 0.001))
-                data = self._sock.recv(min(size, 1 << 16))
-                self._ended = not data
-                pieces.append(data)
-                size -= len(data)
-        finally:
-            self._sock.settimeout(timeout)
+        deadline = time.monotonic() + self._wire.timeout
+        while size and not self._ended:
+            data = self._wire.receive(min(size, 1 << 16), max(deadline - time.monotonic(), 0.001))
+            self._ended = not data
+            pieces.append(data)
+            size -= len(data)
         return b"".join(pieces)
 
     def readline(self, size: int) -> bytes:
@@ -80,14 +80,14 @@ class Reader:
             end = self._data.find(b"\n", self._at) + 1
             if end or self._ended or self.alone or len(self._data) - self._at >= size:
                 return self.take(min(size, end - self._at) if end else size)
-            self._receive()
+            self._receive(self._wire.timeout)
 
     def close(self) -> None:
         """The socket is its owner's."""
         self.closed = True
         self._data, self._at = b"", 0
 
-    def _receive(self) -> None:
-        data = self._sock.recv(RECEIVE)
+    def _receive(self, patience: float) -> None:
+        data = self._wire.receive(RECEIVE, patience)
         self._ended = not data
         self._data, self._at = self._data[self._at :] + data, 0

@@ -1,14 +1,23 @@
 """One request as cheroot takes it apart and answers it, with less patience for what could be understood in two ways."""
 
 import contextlib
+import email.utils
+import functools
+import io
 import re
+import time
 from typing import Any
 
 import cheroot.server
 
+#: How nearly all requests begin. Whatever else may be right is cheroot's to say.
+_USUAL = re.compile(rb"(GET|PUT|PATCH|POST|DELETE|HEAD|OPTIONS) (/(?:[\w.~-][\w.~/-]*)?)(?:\?([\w.~=&-]*))? HTTP/1\.1\r\n", re.ASCII)
 _TOKEN = re.compile(rb"[!#$%&'*+.^`|~0-9A-Za-z_-]+")
 #: Headers that decide where a message ends or whom it is for: two of them are an attack, not a list.
 _SINGLE = {b"Content-Length", b"Transfer-Encoding", b"Host", b"Authorization", b"Content-Range", b"Range", b"Content-Digest"}
+
+#: Statuses of answers that end with their head.
+_BODILESS = (b"100", b"101", b"204", b"205", b"304")
 
 
 def read_headers(rfile: Any, headers: dict[bytes, bytes]) -> dict[bytes, bytes]:
@@ -20,11 +29,12 @@ def read_headers(rfile: Any, headers: dict[bytes, bytes]) -> dict[bytes, bytes]:
         if not line.endswith(b"\r\n"):
             raise ValueError("Every header must end in CRLF")
         name, colon, value = line[:-2].partition(b":")
-        if not colon or not _TOKEN.fullmatch(name):
+        known = _named(name) if colon else None
+        if known is None:
             raise ValueError("Illegal header line")
         if b"_" in name:
             continue  # CGI writes "-" as "_": X_Y would pass for X-Y.
-        name, value = name.title(), value.strip()
+        name, value = known, value.strip()
         if b"\0" in value or b"\r" in value or b"\n" in value:
             raise ValueError("Illegal character in a header")
         if name in headers:
@@ -39,6 +49,18 @@ def read_headers(rfile: Any, headers: dict[bytes, bytes]) -> dict[bytes, bytes]:
         if not re.fullmatch(rb"[0-9]{1,20}", headers[b"Content-Length"]):
             raise ValueError("Invalid Content-Length: must be a number of bytes")
     return headers
+
+
+# There are few names, and many requests.
+@functools.lru_cache(256)
+def _named(name: bytes) -> bytes | None:
+    """A header's name as it is always written here; None where it cannot be one."""
+    return name.title() if _TOKEN.fullmatch(name) else None
+
+
+@functools.lru_cache(2)
+def _date(second: int) -> bytes:
+    return email.utils.formatdate(second, usegmt=True).encode()
 
 
 def refusal(status: str, text: str, *lines: str) -> bytes:
@@ -57,9 +79,15 @@ def refusal(status: str, text: str, *lines: str) -> bytes:
 
 class Request(cheroot.server.HTTPRequest):
     header_reader = staticmethod(read_headers)
+    status: Any  # Bytes, once the gateway has set it; cheroot begins with a str.
 
     def parse_request(self) -> None:
-        """The head has been gathered: nothing that it lacks is waited for."""
+        head = self.conn.rfile.take_head(self.server.max_request_header_size)
+        if head:
+            self.rfile = io.BytesIO(head)
+            self.ready = self.read_request_line() and self.read_request_headers()
+            return
+        # It is too long, or ends early. What it lacks is not waited for.
         self.conn.rfile.alone = True
         try:
             super().parse_request()
@@ -67,6 +95,14 @@ class Request(cheroot.server.HTTPRequest):
             self.conn.rfile.alone = False
 
     def read_request_line(self) -> bool:
+        usual = _USUAL.match(self.rfile.getbuffer()) if isinstance(self.rfile, io.BytesIO) else None
+        if usual:
+            self.rfile.seek(usual.end())
+            self.started_request = True
+            self.uri, self.method, self.path, self.qs = usual[0].split(b" ")[1], usual[1], usual[2], usual[3] or b""
+            self.authority = b""
+            self.request_protocol, self.response_protocol = b"HTTP/1.1", "HTTP/1.1"
+            return True
         try:
             return bool(super().read_request_line())
         except ValueError:
@@ -85,16 +121,48 @@ class Request(cheroot.server.HTTPRequest):
             self.conn.drain()
 
     def send_headers(self) -> None:
-        says_close = any(name.lower() == b"connection" and value.lower() == b"close" for name, value in self.outheaders)
+        self.conn.wire.send(self.take_head())
+
+    def send(self, piece: bytes | memoryview) -> None:
+        """A piece of the body, together with the head if that has not been sent."""
+        head = b"" if self.sent_headers else self.take_head()
+        self.sent_headers = True
+        if self.chunked_write:
+            self.conn.wire.send(head + b"%x\r\n" % len(piece), piece, b"\r\n")
+        elif head:
+            self.conn.wire.send(head, piece)
+        else:
+            self.conn.wire.send(piece)
+
+    def take_head(self) -> bytes:
+        """The answer's head, as it has to be sent now; decides whether the connection stays open."""
+        told = {name.lower(): value for name, value in self.outheaders}
+        lines = [b"HTTP/1.1 " + self.status, *(name + b": " + value for name, value in self.outheaders)]
         # cheroot would read the rest of the body into memory to keep the connection.
+        says_close = told.get(b"connection", b"").lower() == b"close" or self.status.startswith(b"413")
         if says_close or self.rfile.remaining or self.conn.close_after_answer or not self.server.ready:
             self.close_connection = True
-        super().send_headers()
+        if b"content-length" not in told and self.status[:3] not in _BODILESS:
+            if self.response_protocol == "HTTP/1.1" and self.method != b"HEAD":
+                self.chunked_write = True
+                lines.append(b"Transfer-Encoding: chunked")
+            else:
+                self.close_connection = True
+        if b"connection" not in told:
+            if self.close_connection:
+                lines.append(b"Connection: close")
+            elif self.response_protocol != "HTTP/1.1":
+                lines.append(b"Connection: Keep-Alive")
+        if b"date" not in told:
+            lines.append(b"Date: " + _date(int(time.time())))
+        if b"server" not in told:
+            lines.append(b"Server: " + self.server.server_name.encode())
+        return b"\r\n".join(lines) + b"\r\n\r\n"
 
     def simple_response(self, status: str, msg: str = "") -> None:
         """cheroot's own refusals."""
         code = "internal" if status.startswith("5") else "bad-request"
         self.close_connection = True
         with contextlib.suppress(OSError):
-            self.conn.socket.sendall(refusal(status, msg or status, f"Error-Code: {code}"))
+            self.conn.wire.send(refusal(status, msg or status, f"Error-Code: {code}"))
             self.conn.drain()

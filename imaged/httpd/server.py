@@ -118,6 +118,8 @@ class Server(cheroot.wsgi.Server):
         self.lingering = linger.Linger()
         self._limits = None if isinstance(bind, str) else Limits(max_connections, max_connections_each)
         self._refused: set[Connection] = set()
+        #: Connections whose threads wait for a head.
+        self.staying: set[Connection] = set()
 
     def prepare(self) -> None:
         super().prepare()
@@ -170,6 +172,10 @@ class Server(cheroot.wsgi.Server):
             self._connections.wait(conn)
         else:
             conn.close()
+
+    def spares_thread(self) -> bool:
+        """May a thread wait for its client's next request? Not when somebody waits for a thread, and not half of the threads."""
+        return not self.requests._queue.queue and len(self.staying) < self.numthreads // 2
 
     def put_conn(self, conn: Connection) -> None:
         """What a worker is done with for now: it waits for more, as long as its deadline allows."""
