@@ -31,6 +31,12 @@ class Host {
     /** @type {number[]} seconds slept */
     this.slept = [];
     this.largest = Infinity;
+    /** @type {string[]} where the next tickets lead; then to the server itself */
+    this.proxies = [];
+    /** @type {string[]} proxies that do not answer */
+    this.dead = [];
+    /** @type {(string | undefined)[]} where sessions were opened */
+    this.places = [];
     /** How often the next tickets are refused because the transfer moves. */
     this.moves = 0;
   }
@@ -43,6 +49,7 @@ class Host {
   store(session, run) {
     const fault = this.faults.shift();
     if (fault) throw fault;
+    if (this.dead.includes(session.place)) throw new WireError(0);
     if (session.id !== this.sessions) throw new WireError(401, "no-session");
     if (run.end - run.start > this.largest) throw new WireError(413);
     this.stored.push([run.start, run.end]);
@@ -54,7 +61,7 @@ class Host {
     return {
       api: {
         get: async (/** @type {string} */ path) => (path.endsWith("/pieces") ? { pieces: [[0, 4]] } : this.transfer),
-        post: async (/** @type {string} */ path) => {
+        post: async (/** @type {string} */ path, /** @type {any} */ body) => {
           if (path.endsWith("/resume")) {
             this.resumes += 1;
             this.phase = "transferring";
@@ -64,11 +71,17 @@ class Host {
             this.moves -= 1;
             throw new ApiError({ status: 409, code: "not-allowed", detail: "The transfer is resuming." });
           }
-          return path.endsWith("/ticket") ? { ticket: "x", url: "/images/x" } : this.transfer;
+          const proxy = body?.direct ? "" : this.proxies.shift() ?? "";
+          return path.endsWith("/ticket") ? { ticket: "x", url: `${proxy}/images/x` } : this.transfer;
         },
       },
       wire: {
-        open: async () => ({ id: ++this.sessions, url: "/images/x" }),
+        open: async (/** @type {any} */ ticket) => {
+          const place = ticket.url.replace("/images/x", "");
+          if (this.dead.includes(place)) throw new WireError(0);
+          this.places.push(place);
+          return { id: ++this.sessions, url: ticket.url, away: place !== "", place };
+        },
         put: async (/** @type {any} */ session, /** @type {any} */ run, /** @type {number} */ _size, /** @type {Blob} */ blob, /** @type {AbortSignal} */ _signal, /** @type {(n: number) => void} */ onSent) => {
           onSent(blob.size);
           this.store(session, run);
@@ -130,6 +143,57 @@ test("a lost session costs a new ticket and nothing else", async () => {
   });
   await sender.run();
   assert.equal(host.sessions, 2);
+  assert.deepEqual(host.durable, [[0, host.size]]);
+});
+
+test("a proxy that dies costs a new ticket, for another one", async () => {
+  const { host, sender } = setUp(20 * MIB, (it) => {
+    it.proxies = ["https://one", "https://two"];
+  });
+  const store = host.store.bind(host);
+  host.store = (session, run) => {
+    if (host.stored.length) host.dead = ["https://one"];
+    store(session, run);
+  };
+  await sender.run();
+  assert.deepEqual(host.durable, [[0, host.size]]);
+  assert.deepEqual(host.places, ["https://one", "https://two"]);
+});
+
+for (const status of [0, 502, 503, 504]) {
+  test(`a proxy that fails with ${status} is left; the server itself is not`, async () => {
+    const { host, sender } = setUp(20 * MIB, (it) => {
+      it.proxies = ["https://one"];
+      it.faults = [new WireError(status), null, new WireError(status)];
+    });
+    await sender.run();
+    assert.deepEqual(host.places, ["https://one", ""]);
+    assert.deepEqual(host.durable, [[0, host.size]]);
+  });
+}
+
+test("where no proxy can be reached the server itself takes the bytes", async () => {
+  const { host, sender } = setUp(20 * MIB, (it) => {
+    it.proxies = new Array(50).fill("https://one");
+    it.dead = ["https://one"];
+  });
+  await sender.run();
+  assert.deepEqual(host.places, [""]);
+  assert.equal(host.proxies.length, 48);
+  assert.deepEqual(host.durable, [[0, host.size]]);
+});
+
+test("a proxy that refuses every ticket is no trap", async () => {
+  const { host } = setUp(MIB, (it) => {
+    it.proxies = new Array(50).fill("https://one");
+  });
+  const world = host.world;
+  const open = world.wire.open;
+  world.wire.open = async (/** @type {any} */ ticket) => {
+    if (ticket.url.startsWith("https")) throw new WireError(401, "bad-ticket");
+    return open(ticket);
+  };
+  await new Sender(host.transfer, file(MIB), world, () => {}).run();
   assert.deepEqual(host.durable, [[0, host.size]]);
 });
 

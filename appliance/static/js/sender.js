@@ -24,6 +24,10 @@ const HEARTBEAT = 10;
 const PATIENCE = 7;
 /** A digest that differs again and again is broken memory or a meddling proxy. */
 const DIGESTS = 5;
+/** Proxies that may fail in a row before the server itself is asked to take the bytes: its certificate is trusted, theirs may not be. */
+const PROXIES = 2;
+/** What a proxy says, or does not say, when another one may do better. */
+const LEAVE = [0, 502, 503, 504];
 
 /** The end of sending before everything is there. */
 export class Stop extends Error {
@@ -75,6 +79,8 @@ export class Sender {
     /** @type {Promise<void> | null} */
     this.opening = null;
     this.refusals = 0;
+    /** Proxies that have failed since the last byte was confirmed. */
+    this.failed = 0;
     this.modified = file.lastModified;
   }
 
@@ -185,7 +191,7 @@ export class Sender {
           await this.one(run, range);
           at = run.end;
           attempt = 0;
-          this.refusals = 0;
+          this.refusals = this.failed = 0;
           this.feel("");
         }
       } catch (error) {
@@ -204,6 +210,31 @@ export class Sender {
    */
   async one(run, key) {
     const session = await this.open();
+    try {
+      await this.send(session, run, key);
+    } catch (error) {
+      this.leave(session, error);
+      throw error;
+    }
+  }
+
+  /**
+   * The next try goes by another proxy, if it was one that failed.
+   * @param {Session} session
+   * @param {unknown} error
+   */
+  leave(session, error) {
+    if (!session.away || session !== this.session || !(error instanceof WireError) || !LEAVE.includes(error.status)) return;
+    this.session = null;
+    this.failed += 1;
+  }
+
+  /**
+   * @param {Session} session
+   * @param {Run} run
+   * @param {Range} key
+   */
+  async send(session, run, key) {
     const began = this.world.now();
     if (run.zero) {
       await this.world.wire.zero(session, run, this.signal);
@@ -298,7 +329,8 @@ export class Sender {
     /** @type {any} */
     let ticket;
     try {
-      ticket = await this.world.api.post(`/transfers/${this.transfer.id}/ticket`, undefined, { signal: this.signal });
+      const wish = this.failed < PROXIES ? undefined : { direct: true };
+      ticket = await this.world.api.post(`/transfers/${this.transfer.id}/ticket`, wish, { signal: this.signal });
     } catch (error) {
       if (!(error instanceof ApiError && error.code === "not-allowed")) throw error;
       // Paused between two questions, as when it moves to another host: look again.
@@ -306,7 +338,12 @@ export class Sender {
       return;
     }
     this.plan.learn(ticket.durable ?? []);
-    this.session = await this.world.wire.open(ticket, this.signal);
+    try {
+      this.session = await this.world.wire.open(ticket, this.signal);
+    } catch (error) {
+      if (!ticket.url.startsWith("/")) this.failed += 1;
+      throw error;
+    }
   }
 
   /** Wait until the transfer takes bytes; resume it where the system had paused it. */

@@ -48,7 +48,8 @@ export interface Order {
 
 export interface Ticket { ticket: string; url: string; expires_at: string; size: number; durable: Range[] | null }
 
-export interface Session { id: string; url: string }
+/** `away`: at a proxy, not at the page's own server. */
+export interface Session { id: string; url: string; away: boolean }
 
 /** One run of equal kind within a chunk: zeros, or data with its digest (base64). */
 export interface Run { start: number; end: number; zero: boolean; sha256: string | null }

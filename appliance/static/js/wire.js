@@ -33,7 +33,8 @@ export class WireError extends Error {
  * @returns {Promise<Session>}
  */
 export async function open(ticket, signal) {
-  const response = await fetch("/sessions", {
+  const place = new URL(ticket.url, location.href);
+  const response = await fetch(new URL("/sessions", place), {
     method: "POST", headers: { Authorization: `Bearer ${ticket.ticket}` }, credentials: "omit", cache: "no-store", signal,
   }).catch((error) => {
     throw signal.aborted ? error : new WireError(0);
@@ -41,8 +42,8 @@ export async function open(ticket, signal) {
   const text = await response.text();
   if (!response.ok) throw new WireError(response.status, response.headers.get("Error-Code") ?? "", text.trim().slice(0, 300), retryAfter(response.headers.get("Retry-After")));
   const answer = JSON.parse(text);
-  // Always through the page's own origin, whatever name the server gives itself: one certificate is trusted once.
-  return { id: answer.session_id, url: new URL(answer.url ?? ticket.url, location.href).pathname };
+  // Where the ticket is good, whatever name the server there gives itself.
+  return { id: answer.session_id, url: place.origin + new URL(answer.url, place).pathname, away: place.origin !== location.origin };
 }
 
 /**
