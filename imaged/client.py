@@ -4,7 +4,6 @@ An address is `unix:/path`, `https://host:port` or `http://host:port`.
 """
 
 import contextlib
-import http.client
 import json
 import select
 import socket
@@ -12,7 +11,10 @@ import ssl
 import threading
 import urllib.parse
 from collections.abc import Iterator
+from types import TracebackType
 from typing import Any
+
+from imaged import response as responses
 
 #: Seconds that a host has to accept a connection.
 CONNECT_TIMEOUT = 10.0
@@ -47,12 +49,13 @@ class Refused(Exception):
 class Response:
     """An answer: `status`, `reason`, `headers` (any case), and a body that must be read to its end if the connection is to be reused."""
 
-    def __init__(self, address: str, raw: http.client.HTTPResponse):
-        self._address = address
-        self._raw = raw
-        self.status = raw.status
-        self.reason = raw.reason
-        self.headers = raw.headers
+    def __init__(self, address: str, sock: socket.socket, method: str):
+        self._failing = unreachable(address)
+        with self._failing:
+            self._raw = responses.Raw(sock, method)
+        self.status = self._raw.status
+        self.reason = self._raw.reason
+        self.headers = self._raw.headers
 
     @property
     def length(self) -> int | None:
@@ -60,24 +63,19 @@ class Response:
         return self._raw.length
 
     def read(self, count: int | None = None) -> bytes:
-        """At most `count` bytes; b"" at the end."""
-        with unreachable(self._address):
+        """At most `count` bytes; b"" at the end. Raises Unreachable if it broke off."""
+        with self._failing:
             return self._raw.read(count)
 
     def readinto(self, view: memoryview) -> int:
         """Fills `view` unless the body ends before, and returns how many bytes came: 0 at the end. Raises Unreachable if it broke off."""
-        expected = self._raw.length
-        with unreachable(self._address):
-            count = self._raw.readinto(view)
-            # http.client takes an early end for the end.
-            if expected is not None and count < min(len(view), expected):
-                raise http.client.IncompleteRead(b"", expected - count)
-        return count
+        with self._failing:
+            return self._raw.readinto(view)
 
     @property
     def reusable(self) -> bool:
         """Read to the end, and the server keeps the connection."""
-        return self._raw.isclosed() and not self._raw.will_close
+        return self._raw.reusable
 
 
 class Connection:
@@ -86,34 +84,37 @@ class Connection:
     def __init__(self, address: str, timeout: float, tls: ssl.SSLContext | None):
         self._address = address
         self._method = ""
-        self._raw: http.client.HTTPResponse | None = None
         self._response: Response | None = None
         self._discarded = False
-        with unreachable(address):
+        self._failing = unreachable(address)
+        with self._failing:
             self.sock: socket.socket = _connect(address, timeout, tls)
             self.sock.settimeout(timeout)
 
-    def start(self, method: str, target: str, headers: list[tuple[str, str]]) -> None:
-        """Sends the request line and the headers; the body, if any, is the caller's."""
+    def start(self, method: str, target: str, headers: list[tuple[str, str]], body: bytes | memoryview = b"") -> None:
+        """Sends the request line and the headers, and `body` together with them; what follows of it is the caller's."""
         self._method, self._response = method, None
         lines = [f"{method} {target} HTTP/1.1", "Host: localhost", *(f"{name}: {value}" for name, value in headers)]
         text = "\r\n".join(lines)
         if text.count("\r\n") != len(lines) - 1 or "\n" in text.replace("\r\n", ""):
             raise ValueError("A line break in a request's header")
-        with unreachable(self._address):
-            self.sock.sendall(text.encode("latin-1") + b"\r\n\r\n")
+        head = text.encode("latin-1") + b"\r\n\r\n"
+        with self._failing:
+            # At once, so that the other side wakes up once.
+            sent = self.sock.sendmsg((head, body)) if body and not isinstance(self.sock, ssl.SSLSocket) else 0
+            if sent < len(head):
+                self.sock.sendall(head[sent:])
+            if rest := memoryview(body)[max(0, sent - len(head)) :]:
+                self.sock.sendall(rest)
 
     def send(self, data: bytes | memoryview) -> None:
         """Sends a part of the body. Raises Unreachable; even then `response` may have the reason."""
-        with unreachable(self._address):
+        with self._failing:
             self.sock.sendall(data)
 
     def response(self) -> Response:
         """The answer's head; interim (1xx) answers are skipped."""
-        with unreachable(self._address):
-            self._raw = http.client.HTTPResponse(self.sock, method=self._method)
-            self._raw.begin()
-        self._response = Response(self._address, self._raw)
+        self._response = Response(self._address, self.sock, self._method)
         return self._response
 
     def discard(self) -> None:
@@ -128,9 +129,6 @@ class Connection:
             socket.socket.shutdown(self.sock, socket.SHUT_RDWR)
 
     def close(self) -> None:
-        # The response reads through a file of its own, which would keep the socket open.
-        if self._raw:
-            self._raw.close()
         self.sock.close()
 
     @property
@@ -312,9 +310,7 @@ class Control:
         headers = [] if method == "GET" else [("Content-Type", "application/json"), ("Content-Length", str(len(data)))]
         with self._connections.connection() as connection:
             connection.sock.settimeout(timeout or self._timeout)
-            connection.start(method, target, headers)
-            if data:
-                connection.send(data)
+            connection.start(method, target, headers, data)
             response = connection.response()
             answer = response.read()
         if response.status >= 400:
@@ -325,7 +321,7 @@ class Control:
 
 def refused(response: Response, body: bytes) -> Refused:
     """The daemon's no, from either of its forms: JSON, or a line of text with `Error-Code`."""
-    code = response.headers.get("Error-Code", "error")
+    code = response.headers.get("Error-Code") or "error"
     with contextlib.suppress(ValueError, AttributeError):
         value = json.loads(body[:MAX_ERROR])
         return Refused(response.status, value.get("code", code), value.get("message", response.reason), value.get("details"))
@@ -333,13 +329,19 @@ def refused(response: Response, body: bytes) -> Refused:
     return Refused(response.status, code, text or response.reason)
 
 
-@contextlib.contextmanager
-def unreachable(address: str) -> Iterator[None]:
-    """Turns everything that a connection can fail with into Unreachable."""
-    try:
-        yield
-    except (OSError, http.client.HTTPException, ValueError) as error:
-        raise Unreachable(address, str(error) or type(error).__name__) from error
+class unreachable:
+    """Turns everything that a connection can fail with into Unreachable. To be used any number of times."""
+
+    # Not contextlib's: it is entered several times for each chunk.
+    def __init__(self, address: str):
+        self._address = address
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if isinstance(error, (OSError, responses.Malformed, responses.BrokenOff, ValueError)):
+            raise Unreachable(self._address, str(error) or type(error).__name__) from error
 
 
 def _path(*parts: str) -> str:
