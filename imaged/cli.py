@@ -68,10 +68,9 @@ def main(ctx: click.Context, file: str | None, **words: Any) -> None:
 @click.option("--state-dir", metavar="DIR", type=click.Path(path_type=Path), help="Where key, certificate and configuration go.")
 @click.option("--root", "roots", metavar="DIR", multiple=True, type=click.Path(path_type=Path), help="As the daemon's --root.")
 @click.option("--listen", metavar="HOST", help="Address that both services listen on. [default: the host's, as the appliance knows it]")
+@click.option("--cafile", metavar="FILE", type=click.Path(path_type=Path), help="Authority of a reverse proxy before the appliance.")
 @click.option("--force", is_flag=True, help="Replace an enrolment that is there.")
-def enrol(
-    appliance: str, token: str, fingerprint: str, state_dir: Path | None, roots: tuple[Path, ...], listen: str | None, force: bool
-) -> None:
+def enrol(appliance: str, token: str, fingerprint: str, state_dir: Path | None, **words: Any) -> None:
     """Make this host one of an appliance's. The key is made here and never leaves; storage domains lie under each --root.
 
     Run the command that `image-appliance host add` printed, and then imaged with the configuration that this one names.
@@ -79,15 +78,8 @@ def enrol(
     from imaged import enrolment
 
     try:
-        file = enrolment.enrol(
-            appliance,
-            token,
-            fingerprint,
-            state_dir=Path(os.path.abspath(state_dir or enrolment.default_state_dir())),
-            roots=roots,
-            listen=listen,
-            force=force,
-        )
+        place = Path(os.path.abspath(state_dir or enrolment.default_state_dir()))
+        file = enrolment.enrol(appliance, token, fingerprint, state_dir=place, **words)
     except enrolment.CannotEnrol as error:
         raise click.ClickException(f"{error}.") from None
     click.echo(f"Enrolled. Start the daemon with:\n\n  imaged --config {shlex.quote(str(file))}")

@@ -48,12 +48,14 @@ def enrol(
     state_dir: Path,
     roots: Sequence[Path] = (),
     listen: str | None = None,
+    cafile: Path | None = None,
     force: bool = False,
 ) -> Path:
     """Enrols this host with the appliance (https://host:port); returns the configuration to start the daemon with.
 
     `roots` are the directories that its storage domains may lie under (default: `domains` in `state_dir`); `listen` the address of both
-    services, where it is not to be the host's own. An enrolment that is there is replaced only by `force`. Raises CannotEnrol.
+    services, where it is not to be the host's own; `cafile` the authority of a reverse proxy before the appliance. `force` replaces an
+    enrolment that is there. Raises CannotEnrol.
     """
     host, port = _place(appliance)
     wanted = re.sub(r"[:\s]", "", fingerprint).lower()
@@ -75,7 +77,11 @@ def enrol(
     authority = _authority(host, port, wanted)
     key = identity.new_key()
     body = {"token": token, "request": identity.request_for(key)}
-    told = _ask(host, port, tls.client_context(cadata=authority), "POST", "/api/v1/hosts/enrol", body)
+    try:
+        context = tls.client_context(str(cafile)) if cafile else tls.client_context(cadata=authority)
+    except OSError as error:
+        raise CannotEnrol(f"--cafile {cafile} cannot be read as PEM: {error.strerror or error}") from None
+    told = _ask(host, port, context, "POST", "/api/v1/hosts/enrol", body)
     try:
         _write(state_dir, identity.key_pem(key), told, roots, listen or told["address"])
     except OSError as error:

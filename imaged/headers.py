@@ -5,21 +5,20 @@ import binascii
 import re
 from typing import Any
 
-import webob
-
-from imaged import errors, handlers
+from imaged import errors
+from imaged.message import Request
 
 _RANGE = re.compile(r"bytes=([0-9]{1,20})-([0-9]{1,20})?", re.ASCII)
 _CONTENT_RANGE = re.compile(r"bytes ([0-9]{1,20})-([0-9]{1,20}|\*)/([0-9]{1,20}|\*)", re.ASCII)
 _DIGEST = re.compile(r"\s*([a-z*][a-z0-9_.*-]*)=:([A-Za-z0-9+/=]*):\s*", re.ASCII)
 
 
-def content_range(request: webob.Request, length: int) -> int:
+def content_range(request: Request, length: int) -> int:
     """The offset at which a body of `length` bytes goes: the first byte of Content-Range, 0 without one.
 
     Raises BadRange when it cannot be understood, or names other bytes than the body has. (The last byte and the size may be left open.)
     """
-    text = request.headers.get("Content-Range")
+    text = request.header("Content-Range")
     if text is None:
         return 0
     match = _CONTENT_RANGE.fullmatch(text)
@@ -35,9 +34,9 @@ def content_range(request: webob.Request, length: int) -> int:
     return first
 
 
-def requested_range(request: webob.Request) -> tuple[int, int | None] | None:
+def requested_range(request: Request) -> tuple[int, int | None] | None:
     """`(first, last or None)` of Range, both inclusive; None without one. Raises BadRange (416 here, as the contract has it)."""
-    text = request.headers.get("Range")
+    text = request.header("Range")
     if text is None:
         return None
     match = _RANGE.fullmatch(text)
@@ -48,9 +47,9 @@ def requested_range(request: webob.Request) -> tuple[int, int | None] | None:
     return int(match[1]), int(match[2]) if match[2] else None
 
 
-def content_digest(request: webob.Request) -> bytes | None:
+def content_digest(request: Request) -> bytes | None:
     """The body's SHA-256 as Content-Digest (RFC 9530) announces it; None without one. Raises BadRequest."""
-    text = request.headers.get("Content-Digest")
+    text = request.header("Content-Digest")
     if text is None:
         return None
     digests = {}
@@ -70,22 +69,22 @@ def content_digest(request: webob.Request) -> bytes | None:
     return digest
 
 
-def flush(request: webob.Request) -> bool:
+def flush(request: Request) -> bool:
     """Does the PUT end with a flush? `?flush=y|n`, y without. Raises BadRequest."""
-    value = handlers.query(request).get("flush", "y")
+    value = request.query.get("flush", "y")
     if value not in ("y", "n"):
         raise errors.BadRequest(f"Invalid value for 'flush' {value[:100]!r}: must be y or n")
     return value == "y"
 
 
-def close(request: webob.Request) -> bool:
+def close(request: Request) -> bool:
     """Does the client want the connection to end after the answer? `?close=y`."""
-    return handlers.query(request).get("close") == "y"
+    return request.query.get("close") == "y"
 
 
-def number(request: webob.Request, name: str, default: Any) -> Any:
+def number(request: Request, name: str, default: Any) -> Any:
     """The count of bytes that the argument `name` says, `default` without it. Raises BadRequest."""
-    text = handlers.query(request).get(name)
+    text = request.query.get(name)
     if text is None:
         return default
     if not re.fullmatch("[0-9]{1,20}", text, re.ASCII):

@@ -9,12 +9,11 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-import webob
-
 from imaged import errors, handlers
 from imaged.backends.policy import Policy
 from imaged.handlers import certificate, checksum, domains, extents, images, info, jobs, metrics, tickets, volumes
 from imaged.identity import Identity
+from imaged.message import Request, Response
 from imaged.peer import Peer
 from imaged.tickets import Tickets
 from imaged.volumes.domains import Domains
@@ -89,14 +88,12 @@ def control_app(context: Context) -> "App":
 class App:
     """Finds the handler whose pattern is the whole path, calls the method of the request's name, and renders what it raises."""
 
-    def __init__(
-        self, routes: Iterable[tuple[str | re.Pattern[str], object]], render_error: Callable[[errors.DaemonError], webob.Response]
-    ):
+    def __init__(self, routes: Iterable[tuple[str | re.Pattern[str], object]], render_error: Callable[[errors.DaemonError], Response]):
         self._routes = [(re.compile(pattern), handler) for pattern, handler in routes]
         self._render_error = render_error
 
     def __call__(self, environ: dict, start_response: Callable) -> Any:
-        request = webob.Request(environ)
+        request = Request(environ)
         handler: object = None
         try:
             if len(environ["PATH_INFO"]) + len(environ["QUERY_STRING"]) >= MAX_TARGET:
@@ -122,18 +119,18 @@ class App:
                 return handler, match.groups()
         raise errors.NotFound("No such resource")
 
-    def _render(self, handler: object, error: errors.DaemonError) -> webob.Response:
+    def _render(self, handler: object, error: errors.DaemonError) -> Response:
         return getattr(handler, "render_error", self._render_error)(error)
 
 
-def _method(handler: object, name: str) -> Callable[..., webob.Response]:
+def _method(handler: object, name: str) -> Callable[..., Response]:
     method = getattr(handler, name.lower(), None) if name in METHODS else None
     if method is None:
         raise errors.MethodNotAllowed(name[:32], ",".join(known for known in METHODS if hasattr(handler, known.lower())))
     return method
 
 
-def _allow_origin(handler: object, request: webob.Request, response: webob.Response) -> None:
+def _allow_origin(handler: object, request: Request, response: Response) -> None:
     """Pages of other origins may use the images service: a page that knows a ticket's id may do what the ticket lets, as anybody may."""
     if request.method not in getattr(handler, "cors", ()):
         return
@@ -142,8 +139,8 @@ def _allow_origin(handler: object, request: webob.Request, response: webob.Respo
         "Access-Control-Request-Headers": ("Access-Control-Allow-Headers", "*"),
         "Access-Control-Request-Method": ("Access-Control-Allow-Methods", "OPTIONS,GET,PUT" if request.method == "OPTIONS" else "*"),
     }
-    if "Origin" in request.headers:
+    if request.header("Origin") is not None:
         response.headers["Access-Control-Expose-Headers"] = EXPOSED
-    answers = [answer for question, answer in asked.items() if question in request.headers]
+    answers = [answer for question, answer in asked.items() if request.header(question) is not None]
     if answers:
         response.headers.update([*answers, ("Access-Control-Max-Age", CORS_MAX_AGE)])

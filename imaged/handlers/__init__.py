@@ -1,23 +1,21 @@
 """One file per URL resource, and the helpers that all of them use.
 
-A handler is an object with methods `get, put, post, patch, delete, options(request, *path_args) -> webob.Response`: those that it lacks
+A handler is an object with methods `get, put, post, patch, delete, options(request, *path_args) -> Response`: those that it lacks
 are 405. Each module has `routes(context) -> [(pattern, handler)]`: anchored regular expressions, whose groups are the path arguments.
 """
 
 import json
-import urllib.parse
 from typing import Any
 
-import webob
-
 from imaged import errors, httpd
+from imaged.message import Request, Response
 from imaged.tickets import Ticket, Tickets
 
 #: Bytes of JSON that a request may bring: tickets and commands are a few hundred.
 MAX_JSON = 64 << 10
 
 
-def json_body(request: webob.Request, limit: int = MAX_JSON) -> dict[str, Any]:
+def json_body(request: Request, limit: int = MAX_JSON) -> dict[str, Any]:
     """The request's body: a JSON object of at most `limit` bytes. Raises LengthRequired, TooLarge, ShortBody, Stalled or BadRequest."""
     length = content_length(request)
     if length > limit:
@@ -46,7 +44,7 @@ def require_ticket(ticket_id: str) -> None:
         raise errors.BadRequest("Ticket id is required: /images/ID")
 
 
-def authorize(tickets: Tickets, request: webob.Request, ticket_id: str, op: str) -> Ticket:
+def authorize(tickets: Tickets, request: Request, ticket_id: str, op: str) -> Ticket:
     """The ticket, if it lets `op` now. Raises NotAuthorized."""
     ticket = tickets.authorize(ticket_id, op)
     # From here on the ticket says how long this connection may be silent.
@@ -55,7 +53,7 @@ def authorize(tickets: Tickets, request: webob.Request, ticket_id: str, op: str)
     return ticket
 
 
-def content_length(request: webob.Request) -> int:
+def content_length(request: Request) -> int:
     """The announced length of the body, in bytes. Raises LengthRequired where there is none, or it is no count of bytes."""
     if "HTTP_TRANSFER_ENCODING" in request.environ:
         raise errors.LengthRequired("Transfer-Encoding is not supported: send Content-Length")
@@ -67,48 +65,29 @@ def content_length(request: webob.Request) -> int:
     return int(text)
 
 
-def query(request: webob.Request) -> dict[str, str]:
-    """The arguments behind the "?"; of a repeated one the last."""
-    # Not request.GET, which raises where they are not UTF-8.
-    return dict(urllib.parse.parse_qsl(request.environ.get("QUERY_STRING", ""), keep_blank_values=True, errors="replace"))
-
-
-def json_response(value: Any, status: int = 200) -> webob.Response:
+def json_response(value: Any, status: int = 200) -> Response:
     """`value` as JSON, ending in a newline as command lines like it."""
-    return webob.Response(
-        status=status,
-        body=json.dumps(value).encode() + b"\n",
-        content_type="application/json",
-        charset=None,
-    )
+    return Response(status, {"Content-Type": "application/json"}, json.dumps(value).encode() + b"\n")
 
 
-def empty_response(status: int = 200) -> webob.Response:
+def empty_response(status: int = 200) -> Response:
     """No body, and an explicit length of 0: oVirt's clients need it, even with 204."""
-    response = webob.Response(status=status)
-    del response.content_type
-    response.headers["Content-Length"] = "0"
-    return response
+    return Response(status)
 
 
-def text_error(error: errors.DaemonError) -> webob.Response:
+def text_error(error: errors.DaemonError) -> Response:
     """The error as oVirt's clients read it: one line of text; the code is in the header `Error-Code`."""
-    response = webob.Response(
-        status=error.status,
-        body=f"{error.message}\n".encode(),
-        content_type="text/plain",
-        charset="UTF-8",
-    )
+    response = Response(error.status, {"Content-Type": "text/plain; charset=UTF-8"}, f"{error.message}\n".encode())
     return _complete(response, error)
 
 
-def json_error(error: errors.DaemonError) -> webob.Response:
+def json_error(error: errors.DaemonError) -> Response:
     """The error as `{"code", "message", "details"}`."""
     value = {"code": error.code, "message": error.message, "details": error.details}
     return _complete(json_response(value, error.status), error)
 
 
-def _complete(response: webob.Response, error: errors.DaemonError) -> webob.Response:
+def _complete(response: Response, error: errors.DaemonError) -> Response:
     response.headers["Error-Code"] = error.code
     response.headers.update(error.headers)
     if error.close:

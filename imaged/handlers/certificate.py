@@ -2,31 +2,30 @@
 
 from typing import Any
 
-import webob
-
 from imaged import errors, handlers
 from imaged.identity import Identity
+from imaged.message import Request, Response
 
 
 def routes(context: Any) -> list[tuple[str, object]]:
-    return [("/certificate", Certificate(context.identity)), ("/certificate/request", Request(context.identity))]
+    return [("/certificate", Certificate(context.identity)), ("/certificate/request", CertificateRequest(context.identity))]
 
 
 class Certificate:
     def __init__(self, identity: Identity | None):
         self._identity = identity
 
-    def put(self, request: webob.Request) -> webob.Response:
+    def put(self, request: Request) -> Response:
         certificate = handlers.field(handlers.json_body(request), "certificate", str)
         _enrolled(self._identity).install(certificate)
         return handlers.empty_response(204)
 
 
-class Request:
+class CertificateRequest:
     def __init__(self, identity: Identity | None):
         self._identity = identity
 
-    def post(self, request: webob.Request) -> webob.Response:
+    def post(self, request: Request) -> Response:
         return handlers.json_response({"request": _enrolled(self._identity).request()})
 
 

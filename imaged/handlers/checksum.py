@@ -3,9 +3,8 @@
 import hashlib
 from typing import Any
 
-import webob
-
 from imaged import errors, handlers, headers, httpd, ops
+from imaged.message import Request, Response
 from imaged.tickets import Tickets
 
 DEFAULT_ALGORITHM = "blake2b"
@@ -30,7 +29,7 @@ def routes(context: Any) -> list[tuple[str, object]]:
 class Algorithms:
     cors = ("GET",)
 
-    def get(self, request: webob.Request) -> webob.Response:
+    def get(self, request: Request) -> Response:
         return handlers.json_response({"algorithms": ALGORITHMS})
 
 
@@ -40,10 +39,10 @@ class Checksum:
     def __init__(self, tickets: Tickets):
         self._tickets = tickets
 
-    def get(self, request: webob.Request, ticket_id: str) -> webob.Response:
+    def get(self, request: Request, ticket_id: str) -> Response:
         """The digest of the digests of the image's blocks; the last block may be short."""
         handlers.require_ticket(ticket_id)
-        algorithm = handlers.query(request).get("algorithm", DEFAULT_ALGORITHM)
+        algorithm = request.query.get("algorithm", DEFAULT_ALGORITHM)
         if algorithm not in ALGORITHMS:
             raise errors.BadRequest(f"Invalid value for 'algorithm' {algorithm[:100]!r}: must be one of {', '.join(ALGORITHMS)}")
         block = headers.number(request, "block_size", DEFAULT_BLOCK)

@@ -4,9 +4,8 @@ import contextlib
 import re
 from typing import Any
 
-import webob
-
 from imaged import handlers
+from imaged.message import Request, Response
 from imaged.volumes import errors
 from imaged.volumes.domains import Domain
 from imaged.volumes.volumes import Volumes
@@ -24,7 +23,7 @@ class All:
         self._domains = domains
         self._volumes = volumes
 
-    def get(self, request: webob.Request) -> webob.Response:
+    def get(self, request: Request) -> Response:
         found = []
         for domain in self._domains.all():
             # One that goes while we look is no reason not to show the others.
@@ -38,10 +37,10 @@ class One:
         self._domains = domains
         self._volumes = volumes
 
-    def get(self, request: webob.Request, domain_id: str) -> webob.Response:
+    def get(self, request: Request, domain_id: str) -> Response:
         return handlers.json_response(describe(self._domains.get(domain_id), self._volumes))
 
-    def put(self, request: webob.Request, domain_id: str) -> webob.Response:
+    def put(self, request: Request, domain_id: str) -> Response:
         body = handlers.json_body(request)
         domain, new = self._domains.add(domain_id, handlers.field(body, "name", str), handlers.field(body, "path", str))
         return handlers.json_response(describe(domain, self._volumes), 201 if new else 200)

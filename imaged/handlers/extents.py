@@ -9,10 +9,9 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-import webob
-
 from imaged import errors, handlers, headers, httpd
 from imaged.backends.extents import Extent, merged
+from imaged.message import Request, Response
 from imaged.ranges import Ranges
 from imaged.tickets import Ticket, Tickets
 
@@ -31,10 +30,10 @@ class Extents:
     def __init__(self, tickets: Tickets):
         self._tickets = tickets
 
-    def get(self, request: webob.Request, ticket_id: str) -> webob.Response:
+    def get(self, request: Request, ticket_id: str) -> Response:
         """The map from the image's, or the part's, start to its end, without gaps. No activity: the ticket's lifetime goes on."""
         handlers.require_ticket(ticket_id)
-        wanted = handlers.query(request).get("context", "zero")
+        wanted = request.query.get("context", "zero")
         if wanted not in CONTEXTS:
             raise errors.BadRequest(f"Invalid value for 'context' {wanted[:100]!r}: must be one of {', '.join(CONTEXTS)}")
         offset, length = headers.number(request, "offset", 0), headers.number(request, "length", None)
@@ -52,7 +51,7 @@ class Extents:
         except BaseException:
             backend.close()
             raise
-        response = webob.Response(content_type="application/json", charset=None, app_iter=answer)
+        response = Response(200, {"Content-Type": "application/json"}, chunks=answer)
         if answer.whole is not None:
             response.headers["Content-Length"] = str(len(answer.whole))
         return response

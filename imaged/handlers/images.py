@@ -7,9 +7,8 @@ import hashlib
 import socket
 from typing import Any
 
-import webob
-
 from imaged import errors, handlers, headers, httpd, ops
+from imaged.message import Request, Response
 from imaged.tickets import Ticket, Tickets
 
 READ_METHODS: tuple[str, ...] = ("OPTIONS", "GET")
@@ -30,7 +29,7 @@ class Images:
         self._tickets = tickets
         self._unix_socket = unix_socket
 
-    def options(self, request: webob.Request, ticket_id: str) -> webob.Response:
+    def options(self, request: Request, ticket_id: str) -> Response:
         """What may be done, and with how many connections. Counts as activity."""
         handlers.require_ticket(ticket_id)
         about: dict[str, Any] = {}
@@ -53,7 +52,7 @@ class Images:
         response.headers["Allow"] = ",".join(allowed)
         return response
 
-    def get(self, request: webob.Request, ticket_id: str) -> webob.Response:
+    def get(self, request: Request, ticket_id: str) -> Response:
         """The image, or the part that Range names."""
         handlers.require_ticket(ticket_id)
         wanted = headers.requested_range(request)
@@ -66,28 +65,23 @@ class Images:
         except BaseException:
             backend.close()
             raise
-        response = webob.Response(status=206 if wanted else 200, content_type="application/octet-stream")
-        response.app_iter = _Download(ticket, operation, backend)
-        response.headers["Content-Length"] = str(end - start)
-        response.headers["Accept-Ranges"] = "bytes"
-        response.headers["Content-Disposition"] = _disposition(ticket.terms.filename)
+        response = Response(
+            206 if wanted else 200, _about(end - start, ticket.terms.filename), chunks=_Download(ticket, operation, backend)
+        )
         if wanted:
             response.headers["Content-Range"] = f"bytes {start}-{end - 1}/{ticket.terms.size}"
         return _close_if_asked(request, response)
 
-    def head(self, request: webob.Request, ticket_id: str) -> webob.Response:
+    def head(self, request: Request, ticket_id: str) -> Response:
         """What `get` would answer, without the bytes: qemu asks so for the size of an image that it reads from here."""
         handlers.require_ticket(ticket_id)
         ticket = handlers.authorize(self._tickets, request, ticket_id, "read")
         with ticket.place.open(write=False) as backend:
             size = min(ticket.terms.size, backend.size())
-        response = webob.Response(content_type="application/octet-stream")
-        response.headers["Content-Length"] = str(size)
-        response.headers["Content-Disposition"] = _disposition(ticket.terms.filename)
-        response.headers["Accept-Ranges"] = "bytes"
+        response = Response(200, _about(size, ticket.terms.filename), chunks=())
         return _close_if_asked(request, response)
 
-    def put(self, request: webob.Request, ticket_id: str) -> webob.Response:
+    def put(self, request: Request, ticket_id: str) -> Response:
         """The body, to where Content-Range says; durable before the answer unless `flush=n`."""
         handlers.require_ticket(ticket_id)
         length = handlers.content_length(request)
@@ -106,7 +100,7 @@ class Images:
                     ops.Flush(backend, ticket.durability).run()
         return _close_if_asked(request, handlers.empty_response())
 
-    def patch(self, request: webob.Request, ticket_id: str) -> webob.Response:
+    def patch(self, request: Request, ticket_id: str) -> Response:
         """Zero a range, or flush."""
         handlers.require_ticket(ticket_id)
         change = _change(handlers.json_body(request))
@@ -153,7 +147,7 @@ class _Download:
         self._backend.close()
 
 
-def _same_host(request: webob.Request) -> bool:
+def _same_host(request: Request) -> bool:
     """Is the client on this host? As oVirt's clients find it out: both ends of the connection have the same address."""
     sock = request.environ["httpd.connection"].socket
     return sock.family == socket.AF_UNIX or sock.getsockname()[0] == sock.getpeername()[0]
@@ -193,12 +187,19 @@ def _check_end(end: int, size: int) -> None:
         raise errors.OutOfRange(f"The range ends at {end}, and the image has {size} bytes", size)
 
 
-def _disposition(filename: str | None) -> str:
+def _about(length: int, filename: str | None) -> dict[str, str]:
+    """The headers of an image, or a part of it, that has `length` bytes."""
     # Headers travel as latin-1: this makes the UTF-8 bytes come out as they are, which is what the contract's clients read.
-    return f"attachment; filename={filename.encode().decode('latin-1')}" if filename else "attachment"
+    disposition = f"attachment; filename={filename.encode().decode('latin-1')}" if filename else "attachment"
+    return {
+        "Content-Type": "application/octet-stream",
+        "Content-Length": str(length),
+        "Content-Disposition": disposition,
+        "Accept-Ranges": "bytes",
+    }
 
 
-def _close_if_asked(request: webob.Request, response: webob.Response) -> webob.Response:
+def _close_if_asked(request: Request, response: Response) -> Response:
     if headers.close(request):
         response.headers["Connection"] = "close"
     return response

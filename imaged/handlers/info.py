@@ -2,9 +2,8 @@
 
 from typing import Any
 
-import webob
-
 from imaged import handlers
+from imaged.message import Request, Response
 
 
 def routes(context: Any) -> list[tuple[str, object]]:
@@ -24,5 +23,5 @@ class Info:
     def __init__(self, about: dict[str, str]):
         self._about = about
 
-    def get(self, request: webob.Request) -> webob.Response:
+    def get(self, request: Request) -> Response:
         return handlers.json_response(self._about)

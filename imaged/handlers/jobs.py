@@ -3,9 +3,8 @@
 import re
 from typing import Any
 
-import webob
-
 from imaged import handlers
+from imaged.message import Request, Response
 
 
 def routes(context: Any) -> list[tuple[re.Pattern[str], object]]:
@@ -16,9 +15,9 @@ class One:
     def __init__(self, jobs):
         self._jobs = jobs
 
-    def get(self, request: webob.Request, job_id: str) -> webob.Response:
+    def get(self, request: Request, job_id: str) -> Response:
         return handlers.json_response(self._jobs.get(job_id).as_json())
 
-    def delete(self, request: webob.Request, job_id: str) -> webob.Response:
+    def delete(self, request: Request, job_id: str) -> Response:
         self._jobs.cancel(job_id)
         return handlers.empty_response(204)

@@ -3,10 +3,10 @@
 from typing import Any
 
 import prometheus_client
-import webob
 
 from imaged import ops
 from imaged.httpd import traffic
+from imaged.message import Request, Response
 
 
 def routes(context: Any) -> list[tuple[str, object]]:
@@ -22,7 +22,5 @@ class Metrics:
         running = prometheus_client.Gauge("imaged_running", "Operations that run", registry=self._registry)
         running.set_function(lambda: sum(ticket.running_operations for ticket in context.tickets.all()))
 
-    def get(self, request: webob.Request) -> webob.Response:
-        response = webob.Response(traffic.rendered(self._registry))
-        response.headers["Content-Type"] = traffic.CONTENT_TYPE
-        return response
+    def get(self, request: Request) -> Response:
+        return Response(200, {"Content-Type": traffic.CONTENT_TYPE}, traffic.rendered(self._registry))

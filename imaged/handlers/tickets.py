@@ -2,10 +2,9 @@
 
 from typing import Any
 
-import webob
-
 from imaged import errors, handlers
 from imaged import tickets as tickets_
+from imaged.message import Request, Response
 
 
 def routes(context: Any) -> list[tuple[str, object]]:
@@ -18,7 +17,7 @@ class All:
     def __init__(self, tickets: tickets_.Tickets):
         self._tickets = tickets
 
-    def get(self, request: webob.Request) -> webob.Response:
+    def get(self, request: Request) -> Response:
         return handlers.json_response({"tickets": [ticket.status() for ticket in self._tickets.all()]})
 
 
@@ -30,17 +29,17 @@ class Tickets:
     def __init__(self, tickets: tickets_.Tickets):
         self._tickets = tickets
 
-    def put(self, request: webob.Request, ticket_id: str) -> webob.Response:
+    def put(self, request: Request, ticket_id: str) -> Response:
         # The id in the body is what counts; the one in the path must be there.
         _require(ticket_id)
         self._tickets.put(handlers.json_body(request))
         return handlers.empty_response()
 
-    def get(self, request: webob.Request, ticket_id: str) -> webob.Response:
+    def get(self, request: Request, ticket_id: str) -> Response:
         _require(ticket_id)
         return handlers.json_response(self._tickets.get(ticket_id).status())
 
-    def patch(self, request: webob.Request, ticket_id: str) -> webob.Response:
+    def patch(self, request: Request, ticket_id: str) -> Response:
         _require(ticket_id)
         timeout = handlers.field(handlers.json_body(request), "timeout", int)
         if not 0 <= timeout <= tickets_.MAX_SECONDS:
@@ -48,7 +47,7 @@ class Tickets:
         self._tickets.get(ticket_id).extend(timeout)
         return handlers.empty_response()
 
-    def delete(self, request: webob.Request, ticket_id: str) -> webob.Response:
+    def delete(self, request: Request, ticket_id: str) -> Response:
         if ticket_id:
             self._tickets.remove(ticket_id)
         else:

@@ -6,9 +6,8 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-import webob
-
 from imaged import errors, handlers
+from imaged.message import Request, Response
 from imaged.volumes import formats
 from imaged.volumes.jobs import Job
 from imaged.volumes.verify import hashed, verify
@@ -35,7 +34,7 @@ class All:
     def __init__(self, volumes):
         self._volumes = volumes
 
-    def get(self, request: webob.Request, domain: str) -> webob.Response:
+    def get(self, request: Request, domain: str) -> Response:
         return handlers.json_response({"volumes": [volume.as_json() for volume in self._volumes.all(domain)]})
 
 
@@ -45,10 +44,10 @@ class One:
         self._jobs = jobs
         self._exports = exports
 
-    def get(self, request: webob.Request, domain: str, name: str) -> webob.Response:
+    def get(self, request: Request, domain: str, name: str) -> Response:
         return handlers.json_response(self._volumes.get(domain, name).as_json())
 
-    def put(self, request: webob.Request, domain: str, name: str) -> webob.Response:
+    def put(self, request: Request, domain: str, name: str) -> Response:
         body = handlers.json_body(request)
         size, allocation = handlers.field(body, "size", int), handlers.field(body, "allocation", str, "sparse")
         initial_size = handlers.field(body, "initial_size", (int, type(None)), None)
@@ -59,7 +58,7 @@ class One:
             volume, new = self._volumes.create(domain, name, size, allocation, initial_size)
         return handlers.json_response(volume.as_json(), 201 if new else 200)
 
-    def delete(self, request: webob.Request, domain: str, name: str) -> webob.Response:
+    def delete(self, request: Request, domain: str, name: str) -> Response:
         # Who still reads the file would keep its space.
         self._jobs.cancel_all(domain, name)
         self._exports.end(domain, name)
@@ -71,7 +70,7 @@ class Complete:
     def __init__(self, volumes):
         self._volumes = volumes
 
-    def post(self, request: webob.Request, domain: str, name: str) -> webob.Response:
+    def post(self, request: Request, domain: str, name: str) -> Response:
         return handlers.json_response(self._volumes.complete(domain, name).as_json())
 
 
@@ -81,7 +80,7 @@ class Reset:
         self._jobs = jobs
         self._exports = exports
 
-    def post(self, request: webob.Request, domain: str, name: str) -> webob.Response:
+    def post(self, request: Request, domain: str, name: str) -> Response:
         size = handlers.field(handlers.json_body(request), "size", int, 0)
         with self._exports.none(domain, name):
             self._jobs.cancel_all(domain, name)
@@ -94,15 +93,15 @@ class Export:
     def __init__(self, exports):
         self._exports = exports
 
-    def put(self, request: webob.Request, domain: str, name: str) -> webob.Response:
+    def put(self, request: Request, domain: str, name: str) -> Response:
         body = handlers.json_body(request)
         export_id, read_only = handlers.field(body, "id", str), handlers.field(body, "read_only", bool)
         export, new = self._exports.open(domain, name, export_id, read_only=read_only)
         return handlers.json_response(export.as_json(), 201 if new else 200)
 
-    def delete(self, request: webob.Request, domain: str, name: str) -> webob.Response:
+    def delete(self, request: Request, domain: str, name: str) -> Response:
         """Of `?id=`; without it all of the volume."""
-        self._exports.end(domain, name, handlers.query(request).get("id"))
+        self._exports.end(domain, name, request.query.get("id"))
         return handlers.empty_response(204)
 
 
@@ -110,7 +109,7 @@ class Digests:
     def __init__(self, volumes):
         self._volumes = volumes
 
-    def post(self, request: webob.Request, domain: str, name: str) -> webob.Response:
+    def post(self, request: Request, domain: str, name: str) -> Response:
         ranges = handlers.field(handlers.json_body(request), "ranges", list)
         return handlers.json_response({"sha256": self._volumes.digests(domain, name, [_range(item) for item in ranges])})
 
@@ -123,7 +122,7 @@ class _Reading:
         self._jobs = jobs
         self._exports = exports
 
-    def _start(self, domain: str, name: str, key: tuple, work: Callable[[Job, int], dict]) -> webob.Response:
+    def _start(self, domain: str, name: str, key: tuple, work: Callable[[Job, int], dict]) -> Response:
         def read(job: Job) -> dict:
             with self._volumes.reading(domain, name) as file:
                 job.total = os.fstat(file).st_size
@@ -136,13 +135,13 @@ class _Reading:
 
 
 class Verify(_Reading):
-    def post(self, request: webob.Request, domain: str, name: str) -> webob.Response:
+    def post(self, request: Request, domain: str, name: str) -> Response:
         wanted = _wanted(handlers.json_body(request))
         return self._start(domain, name, ("verify", *wanted.values()), functools.partial(verify, **wanted))
 
 
 class Sha256(_Reading):
-    def post(self, request: webob.Request, domain: str, name: str) -> webob.Response:
+    def post(self, request: Request, domain: str, name: str) -> Response:
         return self._start(domain, name, ("sha256",), hashed)
 
 

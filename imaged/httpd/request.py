@@ -157,7 +157,11 @@ class Request(cheroot.server.HTTPRequest):
             lines.append(b"Date: " + _date(int(time.time())))
         if b"server" not in told:
             lines.append(b"Server: " + self.server.server_name.encode())
-        return b"\r\n".join(lines) + b"\r\n\r\n"
+        head = b"\r\n".join(lines) + b"\r\n\r\n"
+        if head.count(b"\n") != len(lines) + 1 or head.count(b"\r") != len(lines) + 1:
+            # What follows in it could be taken for headers, or for another answer.
+            raise ValueError("A header of the answer has a line break in it")
+        return head
 
     def simple_response(self, status: str, msg: str = "") -> None:
         """cheroot's own refusals."""
