@@ -58,6 +58,10 @@ class Enrolment:
     def enrol(self, token: str, request: str) -> views.Enrolled:
         """The certificate for a host's request (CSR, PEM). Whoever has the token is the host. Raises errors.BadEnrolment, Invalid."""
         now = self._clock.now()
+        with self._database.reading() as session:
+            # Anybody may ask: whoever guesses takes no lock.
+            if session.get(models.Enrolment, digests.of(token)) is None:
+                raise errors.BadEnrolment(reason="its token is not known")
         with self._database.session() as session:
             # Looked up by its digest: how long that takes tells nothing of any token.
             invitation = session.get(models.Enrolment, digests.of(token), with_for_update=True)

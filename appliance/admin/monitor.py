@@ -269,7 +269,7 @@ class Monitor:
                     self._live.tend(transfer)
                     self._look_idle(transfer)
                 else:
-                    # Nobody works on it: the process that did has died. What it had begun is repeatable.
+                    # It has just come here from another host, or the process that worked on it has died. What was begun is repeatable.
                     self._live.connect(transfer)
                     self._move(transfer, Event.READY)
             except errors.HostDown:
@@ -300,7 +300,13 @@ class Monitor:
         except (errors.HostDown, errors.NoHost):
             return
         self._tried[transfer.id] = now
-        self._resuming.resume(transfer)
+        before = transfer.host_id
+        self._resuming.begin(transfer)
+        if transfer.host_id == before:
+            self._resuming.finish(transfer)
+        else:
+            # What it is asked, the other one is asked by its own thread: it may hang.
+            self.wake()
         self._tried.pop(transfer.id, None)
 
     def _handed_over(self, transfer: models.Transfer) -> bool:

@@ -34,10 +34,19 @@ class Resuming:
 
         Raises errors.NotAllowed, HostDown, NoHost, NoSpace, HostRefused.
         """
+        self.begin(transfer, user)
+        self.finish(transfer)
+
+    def begin(self, transfer: models.Transfer, user: views.User | None = None) -> None:
+        """Takes it from its host, and gives it to the one that it goes on with, which is not asked yet. Raises as `resume`."""
         host = self.place(transfer)
         if not self._live.revoke(transfer) and (host.id == transfer.host_id or not self._may_leave(transfer)):
             raise errors.HostDown(host=transfer.host.name)
         self._move(transfer, Event.RESUME, user=user, ticket=models.new_id(), asked=None, host_id=host.id)
+        self._live.beat(transfer.id)
+
+    def finish(self, transfer: models.Transfer) -> None:
+        """Has its host take it. Raises as `resume`; then it is paused again."""
         try:
             self._live.connect(transfer)
         except errors.ApplianceError as error:

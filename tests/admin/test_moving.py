@@ -1,6 +1,7 @@
 """Two hosts on one storage: what one cannot do any more the other does, and they never write at once."""
 
 import hashlib
+import threading
 
 import pytest
 import sqlalchemy as sa
@@ -9,6 +10,7 @@ from appliance import errors
 from appliance.admin import hosts, models, views
 from imaged import client
 from tests.admin.house import Daemon, disk
+from tests.e2e.product import wait_for
 
 MIB = 1 << 20
 
@@ -26,7 +28,9 @@ def twin(house, tmp_path):
 
 
 def look(house, seconds=0):
+    """Twice: what is taken from one host is given to the other at its next look."""
     house.clock.turn(seconds)
+    house.admin.monitor.tick()
     house.admin.monitor.tick()
 
 
@@ -239,3 +243,30 @@ def test_guest_bytes_are_not_taken_from_a_host_that_cannot_be_asked(house, twin)
     look(house, 10)
 
     assert (shown(house, transfer).phase, shown(house, transfer).host.name) == ("transferring", "twin")
+
+
+def test_a_host_that_hangs_holds_up_nobody_else(house, twin):
+    transfers = [house.create(host="local", name=name) for name in ("one", "two")]
+    hanging, release = threading.Event(), threading.Event()
+    control = house.hosts.control(house.twin.id)
+    answer = control._call
+
+    def hang(*arguments, **options):
+        hanging.set()
+        release.wait(60)
+        return answer(*arguments, **options)
+
+    control._call = hang
+    house.admin.monitor.start()
+    try:
+        assert hanging.wait(30)
+        house.admin.hosts.maintain("local", True)
+        # They go to the one that hangs; nobody but its own thread waits for it.
+        for transfer in transfers:
+            wait_for(lambda: house.transfers._load(transfer.id).phase == "resuming", "the other host's transfers to be looked at")  # noqa: B023
+        release.set()
+        for transfer in transfers:
+            wait_for(lambda: house.transfers._load(transfer.id).phase == "transferring", "them to go on")  # noqa: B023
+    finally:
+        release.set()
+        house.admin.monitor.stop()

@@ -1,6 +1,7 @@
 """Several hosts: enrolled by two commands, watched, taken out of service, killed. Whatever happens, the image is the file."""
 
 import contextlib
+import datetime
 import http.client
 import random
 import socket
@@ -61,7 +62,7 @@ class Upload:
     @property
     def phases(self):
         """The phases that it has been in, as the events tell, oldest first."""
-        codes = [event["code"] for event in self.product.ok("GET", f"/events?transfer={self.id}&limit=200")["items"]]
+        codes = [event["code"] for event in events(self)]
         return [code.removeprefix("transfer-") for code in reversed(codes)]
 
     def wait(self, phase, timeout=60):
@@ -109,6 +110,15 @@ class Upload:
         done = self.product.finished(self.id)
         assert done["phase"] == "finished_success", done
         return self.product.ok("GET", f"/images/{done['image_id']}")
+
+
+def events(upload):
+    return upload.product.ok("GET", f"/events?transfer={upload.id}&limit=200")["items"]
+
+
+def told_at(event):
+    """Seconds since 1970."""
+    return datetime.datetime.fromisoformat(event["time"]).timestamp()
 
 
 def volume(directory, image):
@@ -201,11 +211,11 @@ def test_a_host_that_is_killed_pauses_its_uploads_in_time_and_each_goes_on_as_so
 
     with kept.dribbling(SIZE // 2):
         fleet.host("three").kill()
-        began = time.monotonic()
+        began = time.time()
         paused = kept.wait("paused_system")
-        took = time.monotonic() - began
     assert (paused["reason_code"], paused["reason"]) == ("host-down", "Host three does not answer.")
-    assert took < NOTICED
+    [event] = [event for event in events(kept) if event["code"] == "transfer-paused-system"]
+    assert told_at(event) - began < NOTICED
     assert fleet.host("three").shown["status"] == "down"
 
     # Its storage is shared: another host goes on at once.
@@ -225,18 +235,16 @@ def test_a_host_that_hangs_holds_up_nobody_else_and_writes_nothing_when_it_wakes
     hanging.send(until=SIZE // 2)
     old = hanging.product.ok("POST", f"/transfers/{hanging.id}/ticket")["url"].rpartition("/")[2]
     fleet.host("three").freeze()
-    began = time.monotonic()
+    began = time.time()
 
     # While one hangs, what is asked of another happens.
     fleet.product.command("host", "maintenance", "two")
-    wait_for(lambda: other.host == "one", "the upload of another host to move", 9)
+    wait_for(lambda: other.host == "one", "the upload of another host to move")
     fleet.product.command("host", "activate", "two")
-    wait_for(lambda: hanging.host != "three", "the upload of the hanging host to move", NOTICED + 15)
-    paused = [
-        event for event in fleet.product.ok("GET", f"/events?transfer={hanging.id}")["items"] if event["code"] == "transfer-paused-system"
-    ]
+    wait_for(lambda: hanging.host != "three", "the upload of the hanging host to move", 60)
+    paused = [event for event in events(hanging) if event["code"] == "transfer-paused-system"]
     assert "three does not answer" in paused[0]["message"]
-    assert time.monotonic() - began < NOTICED + 15
+    assert told_at(paused[0]) - began < NOTICED
 
     image = hanging.finish()
     fleet.host("three").thaw()
