@@ -3,6 +3,7 @@
 import collections
 import json
 import logging
+import ssl
 import threading
 from collections.abc import Mapping, Sequence
 
@@ -17,6 +18,8 @@ log = logging.getLogger(__name__)
 LOOK = 3.0
 #: Bytes of its answer that are read.
 MAX_ANSWER = 4096
+
+ALIVE, SILENT = "alive", "silent"
 
 
 class NotOurs(Exception):
@@ -45,14 +48,15 @@ class Proxies:
         self._interval = interval
         self._lock = threading.Lock()
         self._turns = collections.deque(urls)
-        self._alive: dict[str, bool | None] = dict.fromkeys(urls)
+        #: Of each what it was when it was looked at last: None before that.
+        self._states: dict[str, str | None] = dict.fromkeys(urls)
         self._stopping = threading.Event()
         self._threads: list[threading.Thread] = []
 
     def start(self) -> None:
         """Begins to watch."""
         self._stopping.clear()
-        for url in self._alive:
+        for url in self._states:
             thread = threading.Thread(target=self._watch, args=(url,), name=f"proxy {url}", daemon=True)
             self._threads.append(thread)
             thread.start()
@@ -69,7 +73,7 @@ class Proxies:
         with self._lock:
             for url in tuple(self._turns):
                 self._turns.rotate(-1)
-                if self._alive[url]:
+                if self._states[url] == ALIVE:
                     return url
         return None
 
@@ -77,20 +81,23 @@ class Proxies:
     def alive(self) -> Mapping[str, bool]:
         """Whether each of them answered when it was looked at last."""
         with self._lock:
-            return {url: bool(alive) for url, alive in self._alive.items()}
+            return {url: state == ALIVE for url, state in self._states.items()}
 
     def look(self, url: str, service: client.Images) -> None:
         """Asks the proxy whether it is there, and records what has changed."""
         try:
             self._ask(url, service)
-            reason = None
-        except (client.Unreachable, NotOurs) as error:
-            reason = str(error)
+            state = reason = ALIVE
+        except NotOurs as error:
+            state = reason = str(error)
+        except client.Unreachable as error:
+            # In how many ways it may be silent is of no interest.
+            state, reason = SILENT, str(error)
         with self._lock:
-            before, self._alive[url] = self._alive[url], reason is None
-        if reason is not None and before is not False:
+            before, self._states[url] = self._states[url], state
+        if state != ALIVE and state != before:
             self._record("proxy-down", f"Proxy {url} cannot be used: {reason}", events.WARNING)
-        elif reason is None and before is False:
+        elif state == ALIVE and before not in (ALIVE, None):
             self._record("proxy-up", f"Proxy {url} answers", events.INFO)
 
     def _watch(self, url: str) -> None:
@@ -105,10 +112,15 @@ class Proxies:
                 return
 
     def _ask(self, url: str, service: client.Images) -> None:
-        with service.connection() as connection:
-            connection.start("GET", "/info/", [])
-            response = connection.response()
-            body = response.read(MAX_ANSWER)
+        try:
+            with service.connection() as connection:
+                connection.start("GET", "/info/", [])
+                response = connection.response()
+                body = response.read(MAX_ANSWER)
+        except client.Unreachable as error:
+            if isinstance(error.__cause__, ssl.SSLCertVerificationError):
+                raise NotOurs(f"its certificate is not good: {error.__cause__.verify_message}") from None
+            raise
         try:
             told = json.loads(body)
             facts = {name: told.get(name) for name in ("appliance", "proxy")}

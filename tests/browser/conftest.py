@@ -49,9 +49,15 @@ def own_product(tmp_path):
         product.stop()
 
 
-def chromium(product: Product, profile) -> webdriver.Chrome:
-    certificate = x509.load_pem_x509_certificate((product.state_dir / "tls" / "server.pem").read_bytes())
-    key = certificate.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+def pin(certificate: bytes) -> str:
+    """By what Chromium knows the key of a certificate (PEM)."""
+    key = x509.load_pem_x509_certificate(certificate).public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    return base64.b64encode(hashlib.sha256(key).digest()).decode()
+
+
+def chromium(product: Product, profile, *trusted: bytes) -> webdriver.Chrome:
+    """`trusted` are certificates (PEM) beside the product's."""
+    pins = [pin(certificate) for certificate in ((product.state_dir / "tls" / "server.pem").read_bytes(), *trusted)]
     options = webdriver.ChromeOptions()
     for argument in (
         "--headless=new",
@@ -66,7 +72,7 @@ def chromium(product: Product, profile) -> webdriver.Chrome:
         "--force-color-profile=srgb",
         "--window-size=1280,800",
         f"--user-data-dir={profile}",
-        f"--ignore-certificate-errors-spki-list={base64.b64encode(hashlib.sha256(key).digest()).decode()}",
+        f"--ignore-certificate-errors-spki-list={','.join(pins)}",
         *(["--no-sandbox"] if os.getuid() == 0 else []),  # Chromium's own sandbox does not run as root
     ):
         options.add_argument(argument)
@@ -79,8 +85,8 @@ def open_browser(tmp_path):
     """Starts browsers for this test alone, each with a profile of its own: `open_browser(product)`."""
     pages = []
 
-    def start(product: Product) -> Page:
-        page = Page(chromium(product, tmp_path / f"profile{len(pages)}"), product)
+    def start(product: Product, *trusted: bytes) -> Page:
+        page = Page(chromium(product, tmp_path / f"profile{len(pages)}", *trusted), product)
         pages.append(page)
         return page
 

@@ -13,6 +13,7 @@ import ssl
 import subprocess
 import sys
 import time
+import urllib.parse
 from collections.abc import Callable, Iterable, Iterator
 
 import psutil
@@ -131,8 +132,10 @@ class Product:
     def tls(self) -> ssl.SSLContext:
         return ssl.create_default_context(cafile=str(self.state_dir / "ca" / "ca.pem"))
 
-    def connect(self, timeout: float = 60) -> http.client.HTTPSConnection:
-        return http.client.HTTPSConnection("127.0.0.1", self.port, timeout=timeout, context=self.tls)
+    def connect(self, timeout: float = 60, url: str = "") -> http.client.HTTPSConnection:
+        """A connection to the appliance, or to where `url` leads if it is a whole one."""
+        parts = urllib.parse.urlsplit(url)
+        return http.client.HTTPSConnection(parts.hostname or "127.0.0.1", parts.port or self.port, timeout=timeout, context=self.tls)
 
     def call(self, method: str, path: str, body: object = None, *, token: str | None = None) -> tuple[int, dict]:
         """One call of the native API: status and decoded body."""
@@ -162,8 +165,8 @@ class Product:
     def create(self, name: str, size: int, *, format: str = "raw", domain: str = "data", **more) -> dict:
         return self.ok("POST", "/transfers", {"name": name, "size": size, "format": format, "domain": domain, "client": "api", **more})
 
-    def open_session(self, transfer_id: str) -> "Session":
-        return Session(self, self.ok("POST", f"/transfers/{transfer_id}/ticket"))
+    def open_session(self, transfer_id: str, **wish) -> "Session":
+        return Session(self, self.ok("POST", f"/transfers/{transfer_id}/ticket", wish or None))
 
     def upload(self, name: str, data: bytes, chunk: int = 4 << 20, **more) -> dict:
         """A whole upload; answers the finished transfer."""
@@ -184,12 +187,13 @@ class Product:
 
 
 class Session:
-    """A byte session at the appliance, on one connection."""
+    """A byte session at the appliance, or at the proxy that the ticket names, on one connection."""
 
     def __init__(self, product: Product, ticket: dict):
-        self.url = ticket["url"]
+        self.place, _, path = ticket["url"].partition("/images/")  # of the proxy; empty for the appliance itself
+        self.url = f"/images/{path}"
         self.durable = ticket["durable"]  # what the host held when the ticket was issued
-        self.connection = product.connect()
+        self.connection = product.connect(url=ticket["url"])
         self.connection.request("POST", "/sessions", b"", {"Authorization": f"Bearer {ticket['ticket']}"})
         response = self.connection.getresponse()
         text = response.read()
