@@ -52,6 +52,8 @@ def run(settings: config.Config) -> int:
         rooms = Rooms(settings, installation, stack)
         bus = wspbus.Bus()
         stop = stack.enter_context(running.signals(bus))
+        # Before it listens: whoever finds it open finds its address too.
+        stack.enter_context(_address(settings))
         rooms.open(bus, stack)
         bus.start()
         stack.callback(bus.exit)
@@ -59,7 +61,6 @@ def run(settings: config.Config) -> int:
         stack.callback(running.later, settings.stop_timeout, rooms.sessions.end_all)
         stack.callback(running.later, 3 * settings.stop_timeout + GIVE_UP, running.leave)
         _announce(settings, installation)
-        stack.enter_context(_address(settings))
         systemd.notify("READY=1")
         while not select.select([stop], [], [], systemd.watchdog_interval())[0]:
             systemd.notify("WATCHDOG=1")
