@@ -3,6 +3,7 @@
 Errors are one line of text and the header `Error-Code`, as the hosts' own: see docs/errors.md for each.
 """
 
+import functools
 import http
 import importlib.metadata
 import json
@@ -32,9 +33,10 @@ ABOUT = {
 }
 
 #: What a client's request may tell the host, and what the host may tell the client. Everything else stays between two neighbours.
-REQUEST_HEADERS = ("Content-Range", "Content-Digest", "Content-Type")
-RESPONSE_HEADERS = ("Allow", "Content-Type", "Content-Range", "Content-Disposition", "Error-Code", "Retry-After")
+REQUEST_HEADERS = {"Content-Range": "HTTP_CONTENT_RANGE", "Content-Digest": "HTTP_CONTENT_DIGEST", "Content-Type": "CONTENT_TYPE"}
+RESPONSE_HEADERS = ("Allow", "Content-Type", "Content-Range", "Content-Disposition", "Error-Code", "Retry-After", "Content-Length")
 
+_KNOWN = {name.lower(): name for name in RESPONSE_HEADERS}
 _CONTENT_RANGE = re.compile(r"bytes ([0-9]{1,20})-([0-9]{1,20}|\*)/([0-9]{1,20}|\*)", re.ASCII)
 
 
@@ -157,10 +159,10 @@ class Images:
 
     def _send(self, environ: dict, session: sessions.Session, body: httpd.Body) -> answers.Answer:
         target = session.url
-        flush = urllib.parse.parse_qs(environ["QUERY_STRING"], keep_blank_values=True).get("flush")
-        if flush:
+        query = environ["QUERY_STRING"]
+        if query and (flush := urllib.parse.parse_qs(query, keep_blank_values=True).get("flush")):
             target += "?" + urllib.parse.urlencode({"flush": flush[-1]})
-        headers = [(name, value) for name in REQUEST_HEADERS if (value := _header(environ, name)) is not None]
+        headers = [(name, environ[key]) for name, key in REQUEST_HEADERS.items() if key in environ]
         with self._slots.take():
             return _passed(self._relay.send(session, environ["REQUEST_METHOD"], target, headers, body))
 
@@ -190,11 +192,6 @@ def _allow(method: str, *allowed: str) -> None:
 def _bearer(environ: dict) -> str | None:
     scheme, _, token = environ.get("HTTP_AUTHORIZATION", "").partition(" ")
     return token.strip() if scheme.lower() == "bearer" else None
-
-
-def _header(environ: dict, name: str) -> str | None:
-    key = name.upper().replace("-", "_")
-    return environ.get(key if key == "CONTENT_TYPE" else f"HTTP_{key}")
 
 
 def _body(environ: dict) -> httpd.Body:
@@ -227,8 +224,7 @@ def _options(methods: Iterable[str], features: Iterable[str], **limits: int) -> 
 
 
 def _headers(given: Iterable[tuple[str, str]]) -> dict[str, str]:
-    known = {name.lower(): name for name in (*RESPONSE_HEADERS, "Content-Length")}
-    return {known[name.lower()]: value for name, value in given if name.lower() in known}
+    return {known: value for name, value in given if (known := _KNOWN.get(name.lower()))}
 
 
 def _passed(host: relay.Answer) -> answers.Answer:
@@ -261,6 +257,7 @@ def _text(error: errors.ApplianceError, line: str) -> answers.Answer:
     return answers.Answer(error.status, f"{line}\n".encode(), {"Content-Type": TEXT, "Error-Code": error.code})
 
 
+@functools.cache
 def _status(code: int) -> str:
     return f"{code} {http.HTTPStatus(code).phrase}"
 

@@ -55,16 +55,16 @@ def guarded(application, proxies: Sequence[str] = ()):
     """`application` (WSGI) with the security headers on every answer, whoever made it. Pages may connect to `proxies` (URLs), too."""
     own = "connect-src 'self'"
     fixed = {**HEADERS, "Content-Security-Policy": CONTENT_SECURITY_POLICY.replace(own, " ".join((own, *proxies)))}
+    plain = list(fixed.items())
+    encrypted = [*plain, ("Strict-Transport-Security", f"max-age={YEAR}")]
+    names = {name.lower() for name, _ in encrypted}
 
     def guard(environ, start_response):
-        extra = dict(fixed)
-        if environ["wsgi.url_scheme"] == "https":
-            extra["Strict-Transport-Security"] = f"max-age={YEAR}"
-        names = {name.lower() for name in extra}
+        extra = encrypted if environ["wsgi.url_scheme"] == "https" else plain
 
         def start(status, headers, exc_info=None):
             kept = [(name, value) for name, value in headers if name.lower() not in names]
-            return start_response(status, [*kept, *extra.items()], exc_info)
+            return start_response(status, [*kept, *extra], exc_info)
 
         return application(environ, start)
 

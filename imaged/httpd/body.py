@@ -4,7 +4,10 @@ cheroot's `wsgi.input` allocates for every read and returns what came; images wa
 """
 
 import contextlib
+import fcntl
 import socket
+import struct
+import termios
 
 from imaged.httpd import pipe, traffic
 
@@ -58,6 +61,13 @@ class Body:
     def spliceable(self) -> bool:
         """Whether its bytes can go by a pipe, and are enough for that."""
         return not self._wire.encrypted and self._input.remaining >= pipe.WORTHWHILE
+
+    @property
+    def here(self) -> bool:
+        """Whether the rest has come: reading it waits for nobody. Of what is encrypted, a last record may still be on its way."""
+        (waiting,) = struct.unpack("i", fcntl.ioctl(self._sock.fileno(), termios.FIONREAD, bytes(4)))
+        buffered: int = self._connection.rfile.length + (self._sock.pending() if self._wire.encrypted else 0)
+        return bool(buffered + waiting >= self._input.remaining)
 
     @property
     def path(self) -> str:

@@ -32,6 +32,11 @@ class Reader:
     def has_data(self) -> bool:
         return self._at < len(self._data)
 
+    @property
+    def length(self) -> int:
+        """Bytes that are here."""
+        return len(self._data) - self._at
+
     def gather(self, most: int, patience: float) -> bool:
         """Receives a head. True: it is whole, longer than `most` bytes, no head at all, or will never be whole.
 

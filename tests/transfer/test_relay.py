@@ -165,6 +165,35 @@ def test_the_hosts_no_before_the_end_of_the_body_is_passed_on(tmp_path):
         assert room.stops == [("t", "no-space", "full")]
 
 
+@pytest.mark.parametrize("reads", [True, False])
+def test_the_hosts_no_to_a_small_chunk_is_passed_on(tmp_path, reads):
+    def refuse(sock):
+        came = b"" if reads else b"x" * 1000
+        while not came.endswith(b"x" * 1000):
+            came += sock.recv(65536)
+        sock.sendall(b"HTTP/1.1 403 Forbidden\r\nError-Code: no-ticket\r\nContent-Length: 3\r\nConnection: close\r\n\r\nno\n")
+
+    with rooms.scripted_host(tmp_path / "h", refuse) as address, rooms.Room(address).serving() as room:
+        client = rooms.Client(room, "k", room.token("k", size=1000))
+
+        answer = client.put(b"x" * 1000)
+
+        assert (answer.status, answer.code, answer.body) == (403, "no-ticket", b"no\n")
+
+
+@pytest.mark.parametrize("size", [1, 64 << 10, 200 << 10])
+def test_small_chunks_arrive_whole_however_they_come(room, disk, size):
+    data = (bytes(range(251)) * SIZE)[:size]
+    client = room.open(disk, SIZE)
+
+    assert client.put(data, SIZE - size).status == 200
+    client.begin(size, b"").running().connection.sock.sendall(data)
+    assert client.answer().status == 200
+
+    image = disk.read_bytes()
+    assert image[:size] == image[-size:] == data
+
+
 def test_a_host_that_dies_in_mid_chunk_is_a_host_that_is_down(tmp_path):
     def die(sock):
         read_head(sock)

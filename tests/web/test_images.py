@@ -372,3 +372,14 @@ def test_the_access_log_has_no_ids(caplog, path, shown):
     assert f"DELETE '{shown}' 40" in caplog.text
     assert "an-id" not in caplog.text
     assert "secret" not in caplog.text
+
+
+@pytest.mark.parametrize("level, lines", [("INFO", 0), ("DEBUG", 1)])
+def test_bytes_that_moved_well_are_logged_only_where_everything_is(caplog, daemon, disk, level, lines):
+    caplog.set_level(level, "appliance.access")
+    running, _ = daemon
+    room = rooms.Room(running.images, imaged_client.Control(running.control))
+    with room.serving(server.logged(room.app)):
+        assert room.open(disk, SIZE).put(DATA).status == 200
+
+    assert caplog.text.count("PUT '/images/…' 200") == lines
