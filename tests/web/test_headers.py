@@ -48,6 +48,20 @@ def test_the_policy_is_strict():
     assert "unsafe-inline" not in security.CONTENT_SECURITY_POLICY
 
 
+def test_pages_may_connect_to_proxies_and_to_nobody_else():
+    def page(_environ, start_response):
+        start_response("200 OK", [])
+        return []
+
+    guarded = security.guarded(page, ["https://one.example:1", "https://two.example:2"])
+    policy = webob.Request.blank("/").get_response(guarded).headers["Content-Security-Policy"]
+
+    expected = security.CONTENT_SECURITY_POLICY.replace(
+        "connect-src 'self'", "connect-src 'self' https://one.example:1 https://two.example:2"
+    )
+    assert policy == expected != security.CONTENT_SECURITY_POLICY
+
+
 @pytest.mark.parametrize(("scheme", "there"), [("https", True), ("http", False)])
 def test_browsers_are_told_to_stay_with_tls_only_where_there_is_tls(appliance, scheme, there):
     reply = webob.Request.blank("/login", base_url=f"{scheme}://box/").get_response(appliance.application)
