@@ -19,6 +19,7 @@ from imaged import client, journal
 from imaged.backends.device import Device
 from imaged.backends.extents import merged
 from imaged.backends.file import File
+from imaged.backends.kept import Opened
 from imaged.httpd import buffers
 from imaged.ranges import Ranges
 from imaged.remote import Remote
@@ -101,7 +102,7 @@ def download(remote: Remote, path: Path, *, workers: int, resume: bool, progress
     durability = journal.open_for(str(part), size)
     durable = durability.durable
 
-    with File(os.open(part, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)) as file:
+    with File(Opened(os.open(part, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW))) as file:
         if not _same(remote, file, durable):
             raise CannotCopy(f"{part} has bytes of another image: remove it first")
         pieces = [piece for start, end in data for gap in durable.missing(start, end) for piece in _cut(*gap, PIECE)]
@@ -130,9 +131,9 @@ def _open(path: Path) -> File:
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     mode = os.fstat(descriptor).st_mode
     if stat.S_ISBLK(mode):
-        return Device(descriptor)
+        return Device(Opened(descriptor))
     if stat.S_ISREG(mode):
-        return File(descriptor)
+        return File(Opened(descriptor))
     os.close(descriptor)
     raise CannotCopy(f"{path} is neither a file nor a block device")
 

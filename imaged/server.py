@@ -64,7 +64,7 @@ class Daemon:
             self._open(context)
             systemd.notify("READY=1")
             log.info("ready: %s", ", ".join(_name(server.bind_addr) for server in self._servers))
-            healthy = self._watch(wakeups)
+            healthy = self._watch(wakeups, context)
             systemd.notify("STOPPING=1")
             log.info("stopping")
             _give_up_after(self._settings.stop_timeout + GIVE_UP)
@@ -167,7 +167,7 @@ class Daemon:
     def _secure(self, server: Server, client_ca: Path | None) -> None:
         self._secured.append((server, client_ca))
 
-    def _watch(self, wakeups: int) -> bool:
+    def _watch(self, wakeups: int, context: services.Context) -> bool:
         """Waits for the reason to stop, with signs of life to systemd. False: a service died by itself."""
         watched = [wakeups]
         if self._settings.supervised:
@@ -187,6 +187,7 @@ class Daemon:
             if interval:
                 systemd.notify("WATCHDOG=1")
             self._renew_tls()
+            context.tickets.tidy()
 
     def _renew_tls(self) -> None:
         """A certificate that was renewed is shown from now on; connections that are there go on."""

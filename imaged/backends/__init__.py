@@ -29,6 +29,9 @@ class Place(Protocol):
     def close(self) -> None:
         """No ticket leads here any more: connections that were kept are closed."""
 
+    def tidy(self) -> None:
+        """Called now and then: files that were kept for a next request, which did not come, are closed."""
+
 
 def locate(url: str, allowed: Policy, *, dirty: bool = False) -> Place:
     """Where `url` leads. Raises BadRequest for an unknown or malformed URL, ForbiddenPath where policy says no."""

@@ -3,7 +3,6 @@
 How that is done, and why parallel writers are safe, stands in `direct`.
 """
 
-import functools
 import os
 import stat
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from imaged import errors
 from imaged.backends import direct, policy
 from imaged.backends.direct import BLOCK
 from imaged.backends.file import File, path_of, storage
+from imaged.backends.kept import Opened
 
 
 @dataclass(frozen=True)
@@ -24,16 +24,18 @@ class Place:
         """Raises NoFile where it is gone, ForbiddenPath where something else has taken its place."""
         flags = (os.O_RDWR if write else os.O_RDONLY) | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
         try:
-            cached = os.open(self.path, flags)
+            opened = Opened(os.open(self.path, flags))
         except OSError as error:
             raise errors.NoFile(f"The image's device cannot be opened: {error.strerror}") from error
-        if not stat.S_ISBLK(os.fstat(cached).st_mode):
-            os.close(cached)
+        if not opened.block:
+            opened.close()
             raise errors.ForbiddenPath("The image is not a block device")
-        return Device(cached)
+        return Device(opened)
 
     def close(self) -> None:
         """Nothing is kept."""
+
+    tidy = close
 
 
 def locate(url: str, allowed: policy.Policy) -> Place | None:
@@ -53,8 +55,7 @@ class Device(File):
     # Only whole, aligned blocks go past the cache: they are gathered in a buffer first.
     cached = False
 
-    @functools.cached_property
-    def past_cache(self) -> direct.Direct | None:
+    def _find_past(self) -> direct.Direct | None:
         return direct.opened(self._descriptor)
 
     def size(self) -> int:

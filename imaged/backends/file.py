@@ -6,20 +6,18 @@ disjoint ranges, aligned or not.
 
 import ctypes
 import errno
-import fcntl
-import functools
 import logging
 import os
-import stat
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from types import TracebackType
 from urllib.parse import unquote, urlsplit
 
 from imaged import errors, httpd
 from imaged.backends import direct, mapped
 from imaged.backends.extents import DATA, HOLE, Extent
+from imaged.backends.kept import Kept, Opened
 
 log = logging.getLogger(__name__)
 
@@ -40,6 +38,7 @@ class Place:
 
     root: Path
     path: Path
+    kept: Kept = field(default_factory=Kept, compare=False, repr=False)
 
     @property
     def journaled(self) -> str:
@@ -47,10 +46,24 @@ class Place:
 
     def open(self, *, write: bool) -> "File":
         """Raises NoFile where it is gone, ForbiddenPath where a link or something else has taken its place."""
-        return File(_open(self, os.O_RDWR if write else os.O_RDONLY))
+        opened = self.kept.take(write)
+        if opened and not self._leads_to(opened):
+            opened.close()
+            opened = None
+        return File(opened or _open(self, write), self.kept)
 
     def close(self) -> None:
-        """Nothing is kept."""
+        self.kept.close()
+
+    def tidy(self) -> None:
+        self.kept.tidy()
+
+    def _leads_to(self, opened: Opened) -> bool:
+        try:
+            there = os.stat(str(self.path), follow_symlinks=False)
+        except OSError:
+            return False
+        return (there.st_dev, there.st_ino) == opened.identity
 
 
 def path_of(url: str) -> Path:
@@ -72,7 +85,7 @@ def locate(url: str, roots: Sequence[Path]) -> Place:
         root = Path(os.path.realpath(root))
         if real.is_relative_to(root) and real != root:
             place = Place(root, real)
-            os.close(_open(place, os.O_RDONLY))
+            _open(place, write=False).close()
             return place
     raise errors.ForbiddenPath("Invalid value for 'url': the file is not under a directory that this daemon serves (--root)")
 
@@ -86,13 +99,19 @@ class File:
     #: Bytes of one write from which on going past the cache is worth it.
     least_direct = direct.WORTHWHILE
 
-    def __init__(self, descriptor: int):
-        self._descriptor = descriptor
+    def __init__(self, opened: Opened, kept: Kept | None = None):
+        """`kept` gets what is open when it is used no more."""
+        self._opened: Opened | None = opened
+        self._descriptor = opened.descriptor
+        self._kept = kept
 
     def __enter__(self) -> "File":
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: object, *_: object) -> None:
+        if kind:
+            # Whatever is wrong with it is not for the next one.
+            self._kept = None
         self.close()
 
     def size(self) -> int:
@@ -108,11 +127,14 @@ class File:
         """Maps of its bytes up to `end`, for a plain socket to send."""
         return mapped.Windows(self._descriptor, end)
 
-    @functools.cached_property
+    @property
     def past_cache(self) -> direct.Direct | None:
         """The way past the cache, if there is one, for what is written; what is read is better read ahead."""
-        writable = fcntl.fcntl(self._descriptor, fcntl.F_GETFL) & os.O_RDWR
-        return direct.opened(self._descriptor) if writable and not direct.in_memory(self._descriptor) else None
+        return self._opened.past_cache(self._find_past) if self._opened else None
+
+    def _find_past(self) -> direct.Direct | None:
+        assert self._opened
+        return direct.opened(self._descriptor) if self._opened.writable and not direct.in_memory(self._descriptor) else None
 
     @property
     def cached(self) -> bool:
@@ -197,12 +219,11 @@ class File:
         """A file never waits for a peer."""
 
     def close(self) -> None:
-        past = self.__dict__.pop("past_cache", None)
-        if past:
-            past.close()
-        descriptor, self._descriptor = self._descriptor, -1
-        if descriptor >= 0:
-            os.close(descriptor)
+        opened, self._opened, self._descriptor = self._opened, None, -1
+        if opened and self._kept:
+            self._kept.give(opened)
+        elif opened:
+            opened.close()
 
     def _fallocate(self, mode: int, offset: int, count: int) -> bool:
         """False where this file system cannot."""
@@ -225,19 +246,21 @@ def _check_end(end: int) -> None:
         raise errors.NoSpace(f"No file can be longer than {MAX_SIZE} bytes")
 
 
-@contextmanager
-def storage() -> Iterator[None]:
-    """What the storage refuses, as our errors. An OSError would pass for one of the client's connection."""
-    try:
-        yield
-    except OSError as error:
-        raise errors.storage(error) from error
+class storage:
+    """Inside, what the storage refuses is raised as our errors. An OSError would pass for one of the client's connection."""
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, _: object, error: BaseException | None, traceback: TracebackType | None) -> None:
+        if isinstance(error, OSError):
+            raise errors.storage(error) from error
 
 
-def _open(place: Place, flags: int) -> int:
-    """A descriptor, reached from the root one directory at a time and never through a link, whatever has happened to the path since."""
+def _open(place: Place, write: bool) -> Opened:
+    """Reached from the root one directory at a time and never through a link, whatever has happened to the path since."""
     # O_NONBLOCK: opening a pipe that took the file's place must not wait for its other end.
-    flags |= os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
+    flags = (os.O_RDWR if write else os.O_RDONLY) | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
     *directories, name = place.path.relative_to(place.root).parts
     try:
         directory = os.open(place.root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -256,7 +279,8 @@ def _open(place: Place, flags: int) -> int:
         if error.errno in (errno.ELOOP, errno.ENOTDIR, errno.ENXIO, errno.EISDIR):
             raise errors.ForbiddenPath("The image is not a plain file") from error
         raise errors.NoFile(f"The image's file cannot be opened: {error.strerror}") from error
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-        os.close(descriptor)
+    opened = Opened(descriptor)
+    if not opened.regular:
+        opened.close()
         raise errors.ForbiddenPath("The image is not a plain file")
-    return descriptor
+    return opened

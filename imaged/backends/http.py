@@ -52,6 +52,9 @@ class Place:
     def close(self) -> None:
         self.images.close()
 
+    def tidy(self) -> None:
+        """Its connections are the server's to close."""
+
 
 def locate(url: str, allowed: policy.Policy) -> Place:
     """The image that `url` names. Raises BadRequest, ForbiddenPath. Whether it is there is seen when it is used."""

@@ -70,6 +70,9 @@ class Place:
         for client in idle:
             client.close()
 
+    def tidy(self) -> None:
+        """Its connections are the server's to close."""
+
 
 def locate(url: str, allowed: policy.Policy, dirty: bool) -> Place:
     """The export that `url` names. Raises BadRequest, ForbiddenPath. Whether it is there is seen when it is opened."""

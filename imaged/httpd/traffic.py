@@ -25,11 +25,21 @@ class Traffic:
         # In no registry: whoever answers scrapes puts together what belongs in them.
         self.bytes = prometheus_client.Counter(f"{prefix}_bytes", "Bytes of images that were moved", labels, registry=None)
         self.requests = prometheus_client.Counter(f"{prefix}_requests", "Requests that moved bytes of images", labels, registry=None)
+        self._known: dict[tuple[str, str], tuple[Callable[[], None], Callable[[int], None]]] = {}
 
     def begin(self, operation: str, path: str) -> Callable[[int], None]:
         """Counts a request; returns what counts its bytes, as they move."""
-        self.requests.labels(operation, path).inc()
-        return self.bytes.labels(operation, path).inc
+        count, moved = self._counters(operation, path)
+        count()
+        return moved
+
+    def _counters(self, operation: str, path: str) -> tuple[Callable[[], None], Callable[[int], None]]:
+        # Looking them up takes longer than counting.
+        known = self._known.get((operation, path))
+        if known is None:
+            known = self.requests.labels(operation, path).inc, self.bytes.labels(operation, path).inc
+            self._known[operation, path] = known
+        return known
 
     def register(self, registry: prometheus_client.CollectorRegistry) -> None:
         for counter in (self.bytes, self.requests):

@@ -10,7 +10,7 @@ import threading
 import pytest
 
 from imaged import behind, client, errors, httpd, services
-from imaged.backends import direct, file
+from imaged.backends import direct, file, kept
 from imaged.httpd import tls
 from tests.imaged.conftest import ask, wait
 
@@ -136,7 +136,7 @@ def put(request, daemon, certificate, monkeypatch):
             return ask(connection, "PUT", f"/images/{ticket}", headers, data)
 
     with (daemon.root / "probe").open("w+b") as probe:
-        with file.File(os.dup(probe.fileno())) as backend:
+        with file.File(kept.Opened(os.dup(probe.fileno()))) as backend:
             cached = backend.cached
     put.path = "tls" if context else "splice" if cached else "direct"
     yield put

@@ -86,7 +86,7 @@ def test_every_piece_travels_with_its_digest(source, where, image, monkeypatch):
     seen, real = [], images.Images.put
 
     def noting(self, request, ticket_id):
-        seen.append(request.headers["Content-Digest"])
+        seen.append(request.header("Content-Digest"))
         return real(self, request, ticket_id)
 
     monkeypatch.setattr(images.Images, "put", noting)
@@ -273,9 +273,9 @@ def requests(monkeypatch):
             seen.add(start, end + 1)
 
     monkeypatch.setattr(
-        images.Images, "put", lambda self, request, *words: note(request.headers["Content-Range"]) or put(self, request, *words)
+        images.Images, "put", lambda self, request, *words: note(request.header("Content-Range")) or put(self, request, *words)
     )
-    monkeypatch.setattr(images.Images, "get", lambda self, request, *words: note(request.headers["Range"]) or get(self, request, *words))
+    monkeypatch.setattr(images.Images, "get", lambda self, request, *words: note(request.header("Range")) or get(self, request, *words))
     return seen
 
 

@@ -11,7 +11,7 @@ import threading
 import pytest
 
 from imaged import backends, errors
-from imaged.backends import device, policy
+from imaged.backends import device, kept, policy
 from imaged.backends.extents import merged
 
 MIB = 1 << 20
@@ -57,7 +57,7 @@ def opened(request, path):
         def open_one():
             if request.param == "loop":
                 return stack.enter_context(device.Place(policy.Path(name)).open(write=True))
-            return stack.enter_context(device.Device(os.open(name, os.O_RDWR)))
+            return stack.enter_context(device.Device(kept.Opened(os.open(name, os.O_RDWR))))
 
         open_one.name = name
         yield open_one
@@ -135,7 +135,7 @@ def test_a_store_without_a_direct_way_goes_through_the_cache(path, monkeypatch):
         return real(name, flags, *rest, **options)
 
     monkeypatch.setattr(os, "open", refuse)
-    with device.Device(real(path, os.O_RDWR)) as backend:
+    with device.Device(kept.Opened(real(path, os.O_RDWR))) as backend:
         assert backend.past_cache is None
         backend.write(memoryview(b"y" * 10000), 4000)
         assert contents(backend) == b"x" * 4000 + b"y" * 10000 + b"x" * (SIZE - 14000)

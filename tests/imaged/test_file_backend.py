@@ -1,5 +1,6 @@
 """Images in plain files, below HTTP."""
 
+import contextlib
 import errno
 import os
 
@@ -114,3 +115,89 @@ def test_a_file_that_may_not_be_opened_says_so(path, tmp_path, monkeypatch):
     monkeypatch.setattr(os, "open", refuse)
     with pytest.raises(errors.NoFile, match="Permission denied"):
         place.open(write=True)
+
+
+@pytest.fixture
+def place(path, tmp_path):
+    place = file.locate(f"file://{path}", [tmp_path])
+    yield place
+    place.close()
+
+
+def open_files(path):
+    """How many descriptors of ours lead to `path`."""
+    links = []
+    for number in os.listdir("/proc/self/fd"):
+        with contextlib.suppress(FileNotFoundError):
+            links.append(os.readlink(f"/proc/self/fd/{number}"))
+    return links.count(str(path))
+
+
+def test_a_file_stays_open_for_the_next_request(place, path):
+    for _ in range(3):
+        place.open(write=True).close()
+
+    assert open_files(path) == 1
+
+
+def test_a_file_that_has_taken_the_name_is_the_one_that_is_opened(place, path, tmp_path):
+    place.open(write=False).close()
+    other = tmp_path / "other"
+    other.write_bytes(b"new")
+    other.rename(path)
+
+    with place.open(write=False) as backend:
+        assert backend.size() == 3
+
+
+def test_a_name_that_is_gone_is_gone_at_once(place, path):
+    place.open(write=False).close()
+    path.unlink()
+
+    with pytest.raises(errors.NoFile):
+        place.open(write=False)
+
+
+def test_a_link_in_the_place_of_an_open_file_is_not_followed(place, path, tmp_path):
+    place.open(write=False).close()
+    path.rename(tmp_path / "moved")
+    path.symlink_to(tmp_path / "moved")
+
+    with pytest.raises(errors.ForbiddenPath):
+        place.open(write=False)
+
+
+def test_what_failed_is_not_kept(place, path):
+    with pytest.raises(errors.NoSpace), place.open(write=True) as backend:
+        backend.write(memoryview(b"x"), file.MAX_SIZE)
+
+    assert open_files(path) == 0
+
+
+def test_no_file_stays_open_when_its_ticket_is_gone(place, path):
+    used = place.open(write=True)
+    place.open(write=False).close()
+
+    place.close()
+    used.close()
+
+    assert open_files(path) == 0
+
+
+def test_no_file_stays_open_for_somebody_who_is_silent(place, path):
+    place.open(write=True).close()
+
+    place.tidy()
+    assert open_files(path) == 1
+    place.tidy()
+    assert open_files(path) == 0
+
+
+def test_closing_twice_does_not_close_what_somebody_else_has(place):
+    first = place.open(write=True)
+    first.close()
+    with place.open(write=True) as second:
+        first.close()
+        second.write(memoryview(b"x"), 0)
+
+        assert second.size() == 8

@@ -500,7 +500,7 @@ def test_a_file_that_becomes_shorter_while_it_is_read_breaks_the_answer_off(daem
     os.truncate(image.path, 0)
 
     received = 0
-    with pytest.raises(Exception, match="IncompleteRead"):
+    with pytest.raises(Exception, match="the answer broke off"):
         while True:
             received += response.readinto(memoryview(bytearray(1 << 20)))
 
