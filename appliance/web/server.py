@@ -43,14 +43,15 @@ def together(site: Callable, images: Callable, engine: Callable, proxies: Sequen
 def logged(app: Callable) -> Callable:
     """`app`, with a line in the log for each answer: who, what and the status. Never an id of a session or ticket, a query or a header.
 
-    Bytes that moved well are told only where everything is to be told: they are thousands of answers a second.
+    Bytes that moved well are told only where everything is to be told, as they are thousands of answers a second; so are questions whether
+    we live, which come for ever.
     """
 
     def log_and_call(environ: dict, start_response: Callable):
         path = environ["PATH_INFO"]
 
         def start(status: str, *rest):
-            level = logging.DEBUG if path.startswith("/images/") and status[0] == "2" else logging.INFO
+            level = logging.DEBUG if path.startswith(("/images/", "/info/")) and status[0] == "2" else logging.INFO
             if access.isEnabledFor(level):
                 access.log(level, "%s %s %r %s", environ["REMOTE_ADDR"], environ["REQUEST_METHOD"], _shown(path), status[:3])
             return start_response(status, *rest)

@@ -32,7 +32,7 @@ class Proxy:
 
     @property
     def environment(self) -> dict[str, str]:
-        settings = {"CLOCK_SKEW": "0.2", "THREADS": "32", "THREADS_RESERVED": "8", "STOP_TIMEOUT": "20"}
+        settings = {"CLOCK_SKEW": "0.2", "THREADS": "32", "THREADS_RESERVED": "8", "STOP_TIMEOUT": "20", "LOG_LEVEL": "debug"}
         return {**os.environ, **{f"IMAGE_APPLIANCE_{name}": value for name, value in settings.items()}}
 
     def begin(self, *words: str) -> None:

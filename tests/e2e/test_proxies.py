@@ -13,6 +13,7 @@ import time
 import pytest
 
 from appliance import bootstrap, config
+from tests.e2e.fleet import Fleet
 from tests.e2e.product import Product, Session, free_port, slowly, wait_for
 from tests.e2e.proxies import Proxy, alive, known
 
@@ -27,8 +28,8 @@ class House:
     def __init__(self, directory: pathlib.Path):
         self.proxies = [Proxy(directory / name) for name in ("one", "two")]
         urls = ",".join(proxy.url for proxy in self.proxies)
-        settings = {"monitor_interval": 0.2, "heartbeat_timeout": 5, "daemon_port": free_port(), "proxies": urls}
-        self.product = Product(directory / "state", **settings)
+        settings = {"monitor_interval": 0.2, "heartbeat_timeout": 5, "daemon_port": free_port(), "log_level": "debug"}
+        self.product = Product(directory / "state", **settings, proxies=urls)
         self.product.start()
         for proxy in self.proxies:
             proxy.invite(self.product)
@@ -90,6 +91,11 @@ def stored(product: Product, transfer: dict) -> bytes:
     return pathlib.Path(product.ok("GET", f"/images/{transfer['image_id']}")["path"]).read_bytes()
 
 
+def passed(product: Product) -> int:
+    """Chunks that the appliance itself has answered with 200."""
+    return (product.state_dir / "log" / "appliance.log").read_text().count(" PUT '/images/…' 200")
+
+
 def fill(session: Session, data: bytes) -> None:
     for start in range(0, len(data), CHUNK):
         status, _, text = session.put(data[start : start + CHUNK], start, len(data))
@@ -139,7 +145,7 @@ def test_an_api_client_whose_proxy_is_killed_goes_on_by_the_other_one(house):
 
 
 def test_the_bytes_do_not_go_through_the_appliance(house):
-    before = [proxy.puts for proxy in house.proxies]
+    before, before_here = [proxy.puts for proxy in house.proxies], passed(house.product)
     data = secrets.token_bytes(2 * CHUNK)
     transfer = house.create(len(data))
     with house.session(transfer) as session:
@@ -147,8 +153,7 @@ def test_the_bytes_do_not_go_through_the_appliance(house):
         place = house.proxies.index(house.proxy(session))
 
     assert house.proxies[place].puts - before[place] == 2
-    log = (house.product.state_dir / "log" / "appliance.log").read_text()
-    assert " PUT '/images/…' 200" not in log
+    assert passed(house.product) == before_here
 
 
 def test_an_image_is_read_through_a_proxy(house):
@@ -274,8 +279,11 @@ def test_a_client_may_want_the_appliance_itself(house):
     data = secrets.token_bytes(CHUNK)
     transfer = house.create(CHUNK)
     with house.product.open_session(transfer["id"], direct=True) as session:
+        before = passed(house.product)
         assert session.place == ""
         fill(session, data)
+
+        assert passed(house.product) == before + 1
 
 
 def test_a_proxy_that_is_asked_to_stop_lets_a_chunk_end(house):
@@ -379,3 +387,39 @@ def test_the_upload_with_nothing_but_curl_works_through_proxies(house, tmp_path)
 
     assert run.stdout == "finished_success\n", run.stdout + run.stderr
     assert sum(proxy.puts for proxy in house.proxies) == before + 2
+
+
+def test_an_upload_through_a_proxy_follows_its_transfer_to_another_host(tmp_path):
+    """Enrolled hosts, reached at their own addresses; the one that writes is taken out of service in mid-upload."""
+    proxy = Proxy(tmp_path / "proxy")
+    fleet = Fleet(tmp_path, proxies=proxy.url)
+    try:
+        fleet.start()
+        product = fleet.product
+        proxy.invite(product)
+        proxy.start()
+        known(product, proxy)
+        data = secrets.token_bytes(4 * CHUNK)
+        transfer = product.create("moved.raw", len(data), domain="shared")
+        first = product.transfer(transfer["id"])["host"]["name"]
+        with product.open_session(transfer["id"]) as session:
+            assert session.place == proxy.url
+            for start in (0, CHUNK):
+                assert session.put(data[start : start + CHUNK], start, len(data))[0] == 200
+            product.command("host", "maintenance", first)
+            wait_for(lambda: product.transfer(transfer["id"])["host"]["name"] != first, "another host")
+            assert session.put(data[:CHUNK], 0, len(data))[0] == 403
+        wait_for(lambda: product.transfer(transfer["id"])["phase"] == "transferring", "the transfer to go on")
+        with product.open_session(transfer["id"]) as session:
+            assert session.durable == [[0, 2 * CHUNK]]
+            for start in range(2 * CHUNK, len(data), CHUNK):
+                assert session.put(data[start : start + CHUNK], start, len(data))[0] == 200
+        product.ok("POST", f"/transfers/{transfer['id']}/finalize")
+        finished = product.finished(transfer["id"])
+
+        assert (finished["phase"], finished["sha256"]) == ("finished_success", hashlib.sha256(data).hexdigest())
+        assert proxy.puts == 4
+    finally:
+        if proxy.process is not None:
+            proxy.kill()
+        fleet.stop()
