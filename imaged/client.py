@@ -20,6 +20,8 @@ from imaged import response as responses
 CONNECT_TIMEOUT = 10.0
 #: Seconds that it has for what waits for its disk: allocating a volume, bringing one to stable storage.
 DISK = 300.0
+#: Bytes that may be on their way in a unix socket (Linux gives at most net.core.wmem_max): meanwhile the next are received and decrypted.
+SEND_BUFFER = 1 << 20
 #: Idle connections kept; more are closed when they come back.
 MAX_IDLE = 64
 #: Bytes of an error's body that are looked at.
@@ -362,6 +364,7 @@ def _connect(address: str, timeout: float, tls: ssl.SSLContext | None) -> socket
     limit = min(timeout, CONNECT_TIMEOUT)
     if parts.scheme == "unix":
         sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
         try:
             sock.settimeout(limit)
             sock.connect(parts.path)
