@@ -75,7 +75,7 @@ class Proxy:
             self.sessions,
             relay.Relay(self._addresses, self.sessions),
             slots.Slots(settings.threads, settings.threads_reserved),
-            {"appliance": key.installation, "proxy": key.url},
+            lambda: {"appliance": key.installation, "proxy": key.url, "time": tickets.now()},
         )
         self._place = listen or ("0.0.0.0", key.port)
         self.listener = server.Listener(

@@ -70,7 +70,16 @@ class Admin:
         self.enrolment = Enrolment(database, self.hosts, authority, self.events, clock, config.url)
         places = Placement(database, self.hosts)
         self.domains = Domains(database, self.hosts, places, self.events, clock)
-        self.proxies = Proxies(config.proxies, signer.issuer, database, self.events, authority, config.monitor_interval)
+        self.proxies = Proxies(
+            config.proxies,
+            signer.issuer,
+            database,
+            self.events,
+            authority,
+            config.monitor_interval,
+            config.clock_skew,
+            signer.clock,
+        )
         issuing = Issuing(signer, self.hosts, self.proxies)
         self.images = Images(config, database, self.hosts, self.domains, places, issuing, self.events, clock)
         self.disks = Disks(config, database, self.hosts, self.domains, places, self.events, clock)

@@ -5,11 +5,12 @@ import json
 import logging
 import ssl
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from appliance import authority
 from appliance.admin import events
 from appliance.admin.database import Database
+from appliance.transfer import tickets
 from imaged import client
 
 log = logging.getLogger(__name__)
@@ -40,7 +41,12 @@ class Proxies:
         events: events.Events,
         authority: authority.Authority | None,
         interval: float,
+        skew: float,
+        clock: Callable[[], float] = tickets.now,
     ):
+        """`skew` (seconds) is how much a proxy's clock may differ from the one of the tickets, `clock` (seconds since the epoch)."""
+        self._skew = skew
+        self._clock = clock
         self._installation = installation
         self._database = database
         self._events = events
@@ -112,6 +118,7 @@ class Proxies:
                 return
 
     def _ask(self, url: str, service: client.Images) -> None:
+        asked = self._clock()
         try:
             with service.connection() as connection:
                 connection.start("GET", "/info/", [])
@@ -123,15 +130,17 @@ class Proxies:
             raise
         try:
             told = json.loads(body)
-            facts = {name: told.get(name) for name in ("appliance", "proxy")}
-        except (ValueError, AttributeError):
+            appliance, proxy, time = told["appliance"], told["proxy"], float(told["time"])
+        except (ValueError, TypeError, LookupError):
             raise NotOurs("what answers there is no proxy") from None
-        if response.status != 200 or facts["proxy"] is None:
+        if response.status != 200:
             raise NotOurs("what answers there is no proxy")
-        if facts["appliance"] != self._installation:
+        if appliance != self._installation:
             raise NotOurs("it is another appliance's")
-        if facts["proxy"] != url:
-            raise NotOurs(f"its key is for {facts['proxy']}"[:200])
+        if proxy != url:
+            raise NotOurs(f"its key is for {proxy}"[:200])
+        if not asked - self._skew <= time <= self._clock() + self._skew:
+            raise NotOurs(f"its clock differs from the appliance's by more than {self._skew:g} s")
 
     def _record(self, code: str, message: str, severity: str) -> None:
         with self._database.session() as session:

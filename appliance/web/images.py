@@ -11,8 +11,7 @@ import logging
 import re
 import urllib.parse
 import uuid
-from collections.abc import Callable, Iterable, Mapping
-from types import MappingProxyType
+from collections.abc import Callable, Iterable
 
 from appliance import errors
 from appliance.transfer import relay, sessions, slots
@@ -46,7 +45,7 @@ class Images:
     `about` is what /info/ tells beside the version.
     """
 
-    def __init__(self, live: sessions.Sessions, passing: relay.Relay, room: slots.Slots, about: Mapping[str, str] = MappingProxyType({})):
+    def __init__(self, live: sessions.Sessions, passing: relay.Relay, room: slots.Slots, about: Callable[[], dict[str, object]] = dict):
         self._told = about
         self._sessions = live
         self._relay = passing
@@ -92,7 +91,7 @@ class Images:
                 return self._about(environ, image, tuple(about))
             case ["", "info", ""]:
                 _allow(method, "GET", "HEAD")
-                return answers.of_json({"version": importlib.metadata.version("image-appliance"), **self._told})
+                return answers.of_json({"version": importlib.metadata.version("image-appliance"), **self._told()})
         raise errors.NotFound(what="address")
 
     def _open(self, environ: dict) -> answers.Answer:

@@ -17,6 +17,7 @@ from tests.admin.house import House
 from tests.e2e.product import free_port
 from tests.transfer.room import wait_for
 
+NOW = 1_800_000_000.0
 ONE, TWO = "https://one.example:1", "https://two.example:2"
 
 
@@ -45,7 +46,7 @@ def make(state, books, events):
     """`make(url, …)`: a watch over these, which has not begun."""
 
     def made(*urls: str) -> proxies.Proxies:
-        return proxies.Proxies(urls, "here", books, events, authority.Authority(state, 86400.0), 0.05)
+        return proxies.Proxies(urls, "here", books, events, authority.Authority(state, 86400.0), 0.05, 5, lambda: NOW)
 
     return made
 
@@ -66,7 +67,7 @@ class Place:
 
     def __init__(self, state, directory, name="localhost"):
         self.url = f"https://localhost:{free_port()}"
-        self.told: object = {"version": "1", "appliance": "here", "proxy": self.url}
+        self.told: object = {"version": "1", "appliance": "here", "proxy": self.url, "time": NOW}
         self.status = "200 OK"
         key = directory / "key.pem"
         key.touch(0o600)
@@ -149,9 +150,9 @@ def test_one_that_answers_is_used(make, place, told):
         (b"", "200 OK", "no proxy"),
         (b"x" * 100_000, "200 OK", "no proxy"),
         (None, "500 Internal Server Error", "no proxy"),
-        ({"appliance": "there", "proxy": ONE}, "200 OK", "another appliance's"),
-        ({"appliance": "here", "proxy": ONE}, "200 OK", f"its key is for {ONE}"),
-        ({"appliance": "here", "proxy": "x" * 3000}, "200 OK", "its key is for xxx"),
+        ({"appliance": "there", "proxy": ONE, "time": NOW}, "200 OK", "another appliance's"),
+        ({"appliance": "here", "proxy": ONE, "time": NOW}, "200 OK", f"its key is for {ONE}"),
+        ({"appliance": "here", "proxy": "x" * 3000, "time": NOW}, "200 OK", "its key is for xxx"),
     ],
     ids=lambda value: str(value)[:30],
 )
@@ -163,6 +164,28 @@ def test_what_is_no_proxy_of_ours_is_not_used_and_told_of(make, place, told, ans
     assert not place.look(watch)
     [(code, message)] = told(place.url)
     assert code == "proxy-down" and reason in message and len(message) < 400
+
+
+@pytest.mark.parametrize("seconds", [-5, -0.1, 4.9])
+def test_a_clock_may_differ_a_little(make, place, seconds):
+    place.told = {"appliance": "here", "proxy": place.url, "time": NOW + seconds}
+
+    assert place.look(make(place.url))
+
+
+@pytest.mark.parametrize("seconds", [-3600, -5.1, 5.1, 1e9])
+def test_one_whose_clock_would_refuse_tickets_is_not_used(make, place, told, seconds):
+    place.told = {"appliance": "here", "proxy": place.url, "time": NOW + seconds}
+
+    assert not place.look(make(place.url))
+    assert "its clock differs from the appliance's by more than 5 s" in told(place.url)[0][1]
+
+
+@pytest.mark.parametrize("time", ["soon", [], None, float("nan")])
+def test_a_time_that_is_none_is_no_proxys(make, place, time):
+    place.told = {"appliance": "here", "proxy": place.url, "time": time}
+
+    assert not place.look(make(place.url))
 
 
 def test_a_certificate_for_another_name_is_not_trusted(make, state, told, tmp_path):
@@ -180,7 +203,7 @@ def test_its_end_and_its_return_are_told_once(make, place, told):
     assert place.look(watch)
     place.told = {}
     assert not place.look(watch) and not place.look(watch)
-    place.told = {"appliance": "here", "proxy": place.url}
+    place.told = {"appliance": "here", "proxy": place.url, "time": NOW}
     assert place.look(watch) and place.look(watch)
 
     assert [code for code, _ in told(place.url)] == ["proxy-down", "proxy-up"]
