@@ -163,7 +163,7 @@ class Journal:
     @property
     def current(self) -> bool:
         try:
-            return os.path.samestat(os.stat(self._path), os.fstat(self._descriptor))
+            return os.path.samestat(os.stat(self._path), self._status)
         except OSError:
             return False
 
@@ -185,6 +185,7 @@ class Journal:
         if self._descriptor >= 0:
             os.close(self._descriptor)
         self._descriptor, self._length, self._lines = descriptor, len(data), len(self.ranges)
+        self._status = os.fstat(descriptor)
 
 
 def read(path: str | os.PathLike[str], size: int) -> Ranges:

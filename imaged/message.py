@@ -2,10 +2,22 @@
 
 import functools
 import http
+import types
 import urllib.parse
 from collections.abc import Callable, Iterable, Mapping
 
 _STATUS = {status.value: f"{status.value} {status.phrase}" for status in http.HTTPStatus}
+
+
+# Clients say the same again and again.
+@functools.lru_cache(64)
+def _arguments(query: str) -> Mapping[str, str]:
+    return types.MappingProxyType(dict(urllib.parse.parse_qsl(query, keep_blank_values=True, errors="replace")))
+
+
+@functools.lru_cache(64)
+def _variable(header: str) -> str:
+    return "HTTP_" + header.upper().replace("-", "_")
 
 
 class Request:
@@ -17,14 +29,13 @@ class Request:
 
     def header(self, name: str) -> str | None:
         """One of its headers, but for Content-Length and Content-Type."""
-        value: str | None = self.environ.get("HTTP_" + name.upper().replace("-", "_"))
+        value: str | None = self.environ.get(_variable(name))
         return value
 
-    @functools.cached_property
+    @property
     def query(self) -> Mapping[str, str]:
         """The arguments behind the "?"; of a repeated one the last."""
-        text = self.environ.get("QUERY_STRING")
-        return dict(urllib.parse.parse_qsl(text, keep_blank_values=True, errors="replace")) if text else {}
+        return _arguments(self.environ.get("QUERY_STRING", ""))
 
 
 class Response:

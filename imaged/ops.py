@@ -6,11 +6,11 @@ An operation moves bytes between a connection and a backend. Whether it may, and
 import contextlib
 import hashlib
 import hmac
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator
 from typing import Any
 
 from imaged import behind, errors, httpd
-from imaged.backends import mapped
+from imaged.backends import file, mapped
 from imaged.backends.extents import merged
 from imaged.httpd import buffers, traffic
 from imaged.journal import Durability
@@ -73,7 +73,7 @@ class Write(Operation):
 
     def run(self) -> None:
         """Raises ShortBody, Stalled, DigestMismatch, NoSpace, Canceled. What was written until then stays written."""
-        with _journal():
+        with file.storage():
             writing = self._durability.begin(self.offset, self.offset + self._body.length)
         # With a digest to come, nothing is known to be good before all of it is.
         whole = self.offset
@@ -255,7 +255,7 @@ class Zero(Operation):
 
     def run(self) -> None:
         """Raises NoSpace, Canceled."""
-        with _journal():
+        with file.storage():
             writing = self._durability.begin(self.offset, self.offset + self._count)
         try:
             while self.done < self._count:
@@ -276,17 +276,9 @@ class Flush(Operation):
 
     def run(self) -> None:
         """Raises NoSpace, Internal: then nothing more counts as durable than before."""
-        with _journal():
+        with file.storage():
             self._durability.flush(self._backend.flush)
 
 
 def _shorter() -> errors.Internal:
     return errors.Internal("The image became shorter while it was read")
-
-
-@contextlib.contextmanager
-def _journal() -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise errors.storage(error) from error

@@ -47,10 +47,12 @@ class Place:
     def open(self, *, write: bool) -> "File":
         """Raises NoFile where it is gone, ForbiddenPath where a link or something else has taken its place."""
         opened = self.kept.take(write)
-        if opened and not self._leads_to(opened):
+        if opened:
+            status = self._status()
+            if status and (status.st_dev, status.st_ino) == opened.identity:
+                return File(opened, self.kept, status.st_size)
             opened.close()
-            opened = None
-        return File(opened or _open(self, write), self.kept)
+        return File(_open(self, write), self.kept)
 
     def close(self) -> None:
         self.kept.close()
@@ -58,12 +60,11 @@ class Place:
     def tidy(self) -> None:
         self.kept.tidy()
 
-    def _leads_to(self, opened: Opened) -> bool:
+    def _status(self) -> os.stat_result | None:
         try:
-            there = os.stat(str(self.path), follow_symlinks=False)
+            return os.stat(str(self.path), follow_symlinks=False)
         except OSError:
-            return False
-        return (there.st_dev, there.st_ino) == opened.identity
+            return None
 
 
 def path_of(url: str) -> Path:
@@ -99,8 +100,9 @@ class File:
     #: Bytes of one write from which on going past the cache is worth it.
     least_direct = direct.WORTHWHILE
 
-    def __init__(self, opened: Opened, kept: Kept | None = None):
-        """`kept` gets what is open when it is used no more."""
+    def __init__(self, opened: Opened, kept: Kept | None = None, size: int | None = None):
+        """`kept` gets what is open when it is used no more. `size`: what the file has now, if that is known."""
+        self._size_now = size
         self._opened: Opened | None = opened
         self._descriptor = opened.descriptor
         self._kept = kept
@@ -115,6 +117,9 @@ class File:
         self.close()
 
     def size(self) -> int:
+        known, self._size_now = self._size_now, None
+        if known is not None:
+            return known
         with storage():
             return os.fstat(self._descriptor).st_size
 

@@ -7,7 +7,7 @@ are 405. Each module has `routes(context) -> [(pattern, handler)]`: anchored reg
 import json
 from typing import Any
 
-from imaged import errors, httpd
+from imaged import errors
 from imaged.message import Request, Response
 from imaged.tickets import Ticket, Tickets
 
@@ -47,9 +47,12 @@ def require_ticket(ticket_id: str) -> None:
 def authorize(tickets: Tickets, request: Request, ticket_id: str, op: str) -> Ticket:
     """The ticket, if it lets `op` now. Raises NotAuthorized."""
     ticket = tickets.authorize(ticket_id, op)
+    connection = request.environ["httpd.connection"]
     # From here on the ticket says how long this connection may be silent.
-    httpd.Body(request.environ).set_timeout(ticket.terms.inactivity_timeout)
-    ticket.used_by(request.environ["httpd.connection"].socket)
+    connection.wire.timeout = ticket.terms.inactivity_timeout
+    if connection.user is not ticket:
+        connection.user = ticket
+        ticket.used_by(connection.socket)
     return ticket
 
 

@@ -88,10 +88,6 @@ class Body:
         self._count(count)
         return count
 
-    def set_timeout(self, seconds: float) -> None:
-        """How long this connection may be silent from now on, within a request and between two."""
-        self._wire.timeout = seconds
-
     def discard(self) -> None:
         """The rest is not wanted. Nothing is read now: after the answer the connection lingers for a bounded time, and closes."""
         self._connection.close_after_answer = True

@@ -60,6 +60,8 @@ class Connection(cheroot.server.HTTPConnection):
         self.greeted = False
         #: Counts among its client's connections.
         self.counted = False
+        #: The application's: whom it works for.
+        self.user: object = None
         #: Why it is one too many, if it is.
         self.refused: str | None = None
         self._handshaken = not self.wire.encrypted

@@ -48,6 +48,14 @@ class Gateway(cheroot.wsgi.Gateway_10):
             environ.update(connection.ssl_env)
         return environ
 
+    def start_response(self, status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
+        if self.started_response or exc_info:
+            return super().start_response(status, headers, exc_info)
+        self.started_response = True
+        self.req.status = status.encode("latin-1")
+        self.req.outheaders += [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers]
+        return self.write
+
     def respond(self) -> None:
         # cheroot takes every OSError for the client's: one from a file would end in an empty answer and an empty log.
         try:

@@ -22,6 +22,7 @@ class Wire:
         self._receiving = self._sending = -1.0
         if not self.encrypted:
             sock.settimeout(None)
+        #: May be changed at any time.
         self.timeout = timeout
 
     def await_bytes(self, seconds: float | None = None) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from imaged import client, handlers, httpd, services
+from imaged import client, httpd, message, services
 from imaged.backends.file import File
 from imaged.backends.policy import Policy
 from imaged.handlers import extents as maps
@@ -238,8 +238,7 @@ def test_a_file_that_becomes_shorter_behind_breaks_the_answer_off(front, image, 
 )
 def test_a_map_that_makes_no_sense_is_500(front, image, chain, monkeypatch, body):
     ticket = chain()
-    answer = handlers.json_response([])
-    answer.body = body
+    answer = message.Response(200, {"Content-Type": "application/json"}, body)
     monkeypatch.setattr(maps.Extents, "get", lambda self, request, ticket_id: answer)
 
     assert front.get(ticket).status == 500

@@ -9,6 +9,7 @@ import pytest
 from imaged import client, httpd, services
 from imaged.backends import direct
 from imaged.backends.file import File
+from imaged.backends.kept import Opened
 from imaged.httpd import tls
 from tests.imaged.conftest import ask
 
@@ -85,7 +86,7 @@ def test_an_upload_to_a_disk_goes_past_the_cache(daemon, image, listener, send, 
     assert send("PUT", f"/images/{ticket}", b"x" * 3 * MIB).status == 200
 
     # Not every kernel has such a way into memory, where this test's files may lie.
-    with image.path.open("r+b") as file, contextlib.closing(File(os.dup(file.fileno()))) as backend:
+    with image.path.open("r+b") as file, contextlib.closing(File(Opened(os.dup(file.fileno())))) as backend:
         plain = "splice" if backend.cached else "direct"
     assert daemon.control.ticket(ticket)["path"] == {"plain": plain, "tls": "tls"}[listener[0]]
     assert image.read() == b"x" * 3 * MIB
