@@ -8,8 +8,12 @@ import fcntl
 import socket
 import struct
 import termios
+import time
 
 from imaged.httpd import pipe, traffic
+
+#: Seconds after which what has come of a slow body is passed on in a buffer that is not full: whoever looks on sees that it moves.
+MOMENT = 1.0
 
 
 class ShortBody(Exception):
@@ -42,7 +46,7 @@ class Body:
         self.received = 0
 
     def readinto(self, view: memoryview) -> int:
-        """Fills `view` unless the body ends before, and returns how many bytes came: 0 at the announced end.
+        """Fills `view`, unless the body ends before or takes longer than a MOMENT, and returns how many bytes came: 0 at the announced end.
 
         Where the peer ends early or stalls, what came until then is returned first; the next call raises ShortBody or Stalled.
         """
@@ -52,7 +56,7 @@ class Body:
         filled = self._drain(wanted)
         self._count(filled)
         if filled < len(wanted):
-            filled += self._receive(wanted[filled:])
+            filled = self._receive(wanted, filled)
         if self._failure and not filled:
             raise self._failure
         return filled
@@ -107,10 +111,11 @@ class Body:
         view[: len(data)] = data
         return len(data)
 
-    def _receive(self, view: memoryview) -> int:
+    def _receive(self, view: memoryview, filled: int) -> int:
+        """Goes on behind the first `filled` bytes, and returns how many there are then."""
         self._wire.await_bytes()
-        filled = 0
-        while filled < len(view):
+        until = time.monotonic() + MOMENT
+        while filled < len(view) and not (filled and time.monotonic() >= until):
             try:
                 count = self._sock.recv_into(view[filled:])
             except (BlockingIOError, TimeoutError):

@@ -10,8 +10,8 @@ from imaged import client, httpd, services
 from imaged.backends import direct
 from imaged.backends.file import File
 from imaged.backends.kept import Opened
-from imaged.httpd import tls
-from tests.imaged.conftest import ask
+from imaged.httpd import body, tls
+from tests.imaged.conftest import ask, wait
 
 MIB = 1 << 20
 
@@ -115,3 +115,19 @@ def test_a_flush_takes_no_road(daemon, image):
     assert daemon.patch(ticket, {"op": "flush"}).status == 200
 
     assert daemon.control.ticket(ticket)["path"] == "buffer"
+
+
+def test_a_slow_upload_to_a_disk_is_seen_to_move(daemon, image, monkeypatch):
+    monkeypatch.setattr(direct, "in_memory", lambda descriptor: False)
+    monkeypatch.setattr(body, "MOMENT", 0)
+    ticket = daemon.ticket(image, size=3 * MIB)
+
+    with contextlib.closing(daemon.connect()) as connection:
+        connection.start("PUT", f"/images/{ticket}", [("Content-Length", str(3 * MIB))])
+        connection.send(b"x" * 1000)
+        # Long before there is a buffer full of them.
+        wait(lambda: daemon.control.ticket(ticket)["transferred"] == 1000)
+        connection.send(b"x" * (3 * MIB - 1000))
+
+        assert connection.response().status == 200
+    assert image.read() == b"x" * 3 * MIB
