@@ -8,6 +8,7 @@ import pytest
 
 from appliance.admin import views
 from appliance.web.api import openapi, routes
+from tests.web.conftest import Appliance
 
 EXAMPLES = 8
 TAKEN = ["2xx", "3xx", "401", "403", "404", "409", "429", "5xx"]
@@ -54,19 +55,26 @@ def test_operations_have_names_of_their_own(document):
     assert len(names) == len(set(names)) == len(routes.ROUTES)
 
 
-@pytest.mark.timeout(120)
-def test_the_api_is_what_the_document_says(appliance, tmp_path):
+@pytest.fixture
+def own(tmp_path):
+    """An appliance of its own: what is deleted here, no other test misses."""
+    appliance = Appliance(tmp_path)
+    yield appliance
+    appliance.stop()
+
+
+def test_the_api_is_what_the_document_says(own, tmp_path):
     """Every check of schemathesis on every operation: statuses, schemas, headers, methods, good data taken, bad data refused."""
-    image = appliance.image(b"an image" * 100)
-    transfer = appliance.transfer()
-    domain = appliance.call("GET", "/domains").json["items"][0]
+    image = own.image(b"an image" * 100)
+    transfer = own.transfer()
+    domain = own.call("GET", "/domains").json["items"][0]
     config = tmp_path / "schemathesis.toml"
     # Not the one that everything lies on.
-    host = appliance.admin.enrolment.add(views.NewHost("other", "127.0.0.9")).host
+    host = own.admin.enrolment.add(views.NewHost("other", "127.0.0.9")).host
     ids = {"images": image["id"], "transfers": transfer["id"], "domains": domain["id"], "hosts": host.id}
     config.write_text("\n".join(_on_real_things(ids)))
     words = [str(pathlib.Path(sys.executable).parent / "schemathesis"), "--config-file", str(config), "run"]
-    words += [f"http://127.0.0.1:{appliance.port}/api/v1/openapi.json", "--header", f"Authorization: Bearer {appliance.tokens['admin']}"]
+    words += [f"http://127.0.0.1:{own.port}/api/v1/openapi.json", "--header", f"Authorization: Bearer {own.tokens['admin']}"]
     words += ["--max-examples", str(EXAMPLES), "--seed", str(SEED), "--generation-database", "none", "--checks", "all", "--no-color"]
     words += ["--phases", "examples,coverage,fuzzing", "--continue-on-failure"]
     run = subprocess.run(words, capture_output=True, text=True, cwd=tmp_path)
