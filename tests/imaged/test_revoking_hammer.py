@@ -57,8 +57,8 @@ class Writer(threading.Thread):
                 self._connection.send(self._body)
             response = self._connection.response()
             response.read()
-            self.code = response.headers["Error-Code"]
-            goes_on = response.status == 200 and response.headers["Connection"] != "close"
+            self.code = response.headers.get("Error-Code")
+            goes_on = response.status == 200 and response.headers.get("Connection") != "close"
         self._connection.close()
 
 
