@@ -49,7 +49,11 @@ def explanation(name: str, field: dataclasses.Field, width: int) -> list[str]:
         f"expected: {settings.expected(name)}",
         f"environment: {settings.PREFIX}{name.upper()}",
     ]
-    return [f"# {line}" for text in (field.metadata["meaning"], "; ".join(facts) + ".") for line in textwrap.wrap(text, width - 2)]
+    return [
+        f"# {line}"
+        for text in (field.metadata["meaning"], "; ".join(facts) + ".")
+        for line in textwrap.wrap(text, width - 2, break_on_hyphens=False)
+    ]
 
 
 def default(name: str) -> str:
