@@ -46,13 +46,13 @@ js: node_modules/.package-lock.json ## types and tests of the front end
 	node --test tests/js/*.test.js
 
 test: install ## unit and integration tests
-	$(PYTEST) -n 2 --ignore tests/browser --ignore tests/e2e
+	$(PYTEST) -n 4 --ignore tests/browser --ignore tests/e2e
 
 fuzz: install ## random input to every parser; FUZZ_SECONDS=3600 for an hour in all, ARGS="-k nbd" for some
 	FUZZ_SECONDS=$${FUZZ_SECONDS:-600} $(PYTEST) --timeout 0 tests/fuzz $(ARGS)
 
 browser: install node_modules/.package-lock.json ## the product as its users have it: Chromium, kills, a virtual machine
-	$(PYTEST) -n 2 --dist loadfile tests/e2e tests/browser
+	$(PYTEST) -n 3 --dist loadfile tests/e2e tests/browser
 
 bench: install ## speed, latency and memory beside nginx and ovirt-imageio, into docs/performance.md; ARGS="--short" for a quick look
 	@.ci/packages bench
