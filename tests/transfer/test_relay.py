@@ -231,6 +231,8 @@ def test_a_killed_daemon_is_back_and_takes_the_chunk_again(room, daemon, disk):
     old = running.pid
 
     psutil.Process(old).kill()
+    # A process that is being killed still takes what its socket has room for.
+    rooms.wait_for(lambda: running.pid != old, "it to have died")
     client.connection.sock.sendall(b"x" * (1 << 20))
     answer = client.answer()
 
