@@ -6,7 +6,6 @@ Back-pressure is the sockets' own: nothing is read from one side before the othe
 import contextlib
 import dataclasses
 import logging
-import select
 import socket
 import ssl
 import time
@@ -149,10 +148,11 @@ class Relay:
     def _splice(self, session: sessions.Session, body: httpd.Body, host: socket.socket) -> None:
         moved = TRAFFIC.begin("write", traffic.SPLICE)
         with httpd.Pipe() as pipe:
-            while count := body.splice(pipe):
-                session.touch()
-                if _has_answered(host):
+            while body.received < body.length:
+                if body.overtaken_by(host):
                     raise HostSide
+                count = body.splice(pipe)
+                session.touch()
                 try:
                     pipe.into_socket(host, count)
                 except OSError as error:
@@ -166,11 +166,12 @@ class Relay:
         with buffers.borrow() as buffer:
             while left:
                 started = time.monotonic()
+                # With TLS, the protocol's own records make a socket readable: there the early answer is found when the host takes no more.
+                if not isinstance(host, ssl.SSLSocket) and body.overtaken_by(host):
+                    raise HostSide
                 count = body.readinto(buffer[: min(piece, left)])
                 took = time.monotonic() - started
                 session.touch()
-                if _has_answered(host):
-                    raise HostSide
                 try:
                     host.sendall(buffer[:count])
                 except OSError as error:
@@ -205,16 +206,6 @@ def _first(body: httpd.Body) -> Iterator[bytes | memoryview]:
         count = body.readinto(buffer[: body.length])
         TRAFFIC.begin("write", body.path)(count)
         yield buffer[:count]
-
-
-def _has_answered(host: socket.socket) -> bool:
-    """Whether the host has said something before the end of the request, or hung up."""
-    # With TLS, the protocol's own records make a socket readable: there the early answer is found when the host takes no more.
-    if isinstance(host, ssl.SSLSocket):
-        return False
-    poll = select.poll()
-    poll.register(host, select.POLLIN)
-    return bool(poll.poll(0))
 
 
 def _shut_down(sock: socket.socket) -> None:

@@ -5,6 +5,7 @@ cheroot's `wsgi.input` allocates for every read and returns what came; images wa
 
 import contextlib
 import fcntl
+import select
 import socket
 import struct
 import termios
@@ -72,6 +73,17 @@ class Body:
         (waiting,) = struct.unpack("i", fcntl.ioctl(self._sock.fileno(), termios.FIONREAD, bytes(4)))
         buffered: int = self._connection.rfile.length + (self._sock.pending() if self._wire.encrypted else 0)
         return bool(buffered + waiting >= self._input.remaining)
+
+    def overtaken_by(self, other: socket.socket) -> bool:
+        """Waits for the next bytes; True if `other` has something to say before they come, or has hung up. Raises Stalled."""
+        ready = self._connection.rfile.length or (self._wire.encrypted and self._sock.pending())
+        poll = select.poll()
+        poll.register(other, select.POLLIN)
+        poll.register(self._sock, select.POLLIN)
+        said = {number for number, _ in poll.poll(0 if ready else self._wire.timeout * 1000)}
+        if not said and not ready:
+            raise Stalled(f"Nothing came for {self._wire.timeout:g} seconds")
+        return other.fileno() in said
 
     @property
     def path(self) -> str:
