@@ -17,15 +17,10 @@ import pytest
 
 from appliance import errors, supervisor
 from appliance.web import security
+from tests.ports import free_port
 from tests.transfer import room as rooms
 
 COMMAND = pathlib.Path(sys.executable).parent / "image-appliance"
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 class Appliance:

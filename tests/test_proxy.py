@@ -18,8 +18,8 @@ import pytest
 from cryptography import x509
 
 from appliance import bootstrap, config, errors, proxy, proxy_key
-from tests.e2e.product import free_port
 from tests.e2e.proxies import Proxy
+from tests.ports import free_port
 from tests.transfer.room import wait_for
 
 COMMAND = pathlib.Path(sys.executable).parent / "image-appliance"

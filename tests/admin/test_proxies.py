@@ -14,7 +14,7 @@ from appliance.admin.database import Database
 from appliance.admin.events import Events
 from imaged import client, httpd
 from tests.admin.house import House
-from tests.e2e.product import free_port
+from tests.ports import free_port
 from tests.transfer.room import wait_for
 
 NOW = 1_800_000_000.0

@@ -3,8 +3,9 @@
 import pytest
 
 from tests.browser.page import stored
-from tests.e2e.product import free_port, wait_for
+from tests.e2e.product import wait_for
 from tests.e2e.proxies import Proxy, known
+from tests.ports import free_port
 
 
 @pytest.fixture

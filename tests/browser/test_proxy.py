@@ -8,7 +8,8 @@ import subprocess
 import pytest
 
 from tests.browser.page import stored
-from tests.e2e.product import free_port, wait_for
+from tests.e2e.product import wait_for
+from tests.ports import free_port
 
 #: 300 kB: less than the smallest chunk that a page sends on its own.
 CONFIGURATION = """

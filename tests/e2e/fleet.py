@@ -10,7 +10,8 @@ import signal
 import subprocess
 from collections.abc import Sequence
 
-from tests.e2e.product import BIN, Product, free_port, wait_for
+from tests.e2e.product import BIN, Product, wait_for
+from tests.ports import free_port
 
 ADDRESSES = ("127.0.0.1", "127.0.0.2", "127.0.0.3")
 

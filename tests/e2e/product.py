@@ -18,6 +18,8 @@ from collections.abc import Callable, Iterable, Iterator
 
 import psutil
 
+from tests.ports import free_port
+
 PASSWORD = "correct horse battery staple"
 BIN = pathlib.Path(sys.executable).parent
 START_TIMEOUT = 60
@@ -32,12 +34,6 @@ def wait_for(condition: Callable[[], object], what: str, timeout: float = 30, in
             return answer
         assert time.monotonic() < deadline, f"waited {timeout} s for {what}"
         select.select([], [], [], interval)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 class Product:

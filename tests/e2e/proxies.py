@@ -6,7 +6,8 @@ import re
 import signal
 import subprocess
 
-from tests.e2e.product import BIN, Product, free_port, wait_for
+from tests.e2e.product import BIN, Product, wait_for
+from tests.ports import free_port
 
 
 class Proxy:

@@ -13,7 +13,8 @@ import time
 import pytest
 
 from tests.e2e import images
-from tests.e2e.product import Product, content_digest, free_port, slowly, wait_for
+from tests.e2e.product import Product, content_digest, slowly, wait_for
+from tests.ports import free_port
 
 SIZE = 1 << 20
 

@@ -14,8 +14,9 @@ import pytest
 
 from appliance import bootstrap, config
 from tests.e2e.fleet import Fleet
-from tests.e2e.product import Product, Session, free_port, slowly, wait_for
+from tests.e2e.product import Product, Session, slowly, wait_for
 from tests.e2e.proxies import Proxy, alive, known
+from tests.ports import free_port
 
 CHUNK = 256 << 10
 SIZE = 8 << 20

@@ -4,7 +4,8 @@ import pathlib
 import subprocess
 import sys
 
-from tests.e2e.product import free_port, wait_for
+from tests.e2e.product import wait_for
+from tests.ports import free_port
 
 
 class Imageio:

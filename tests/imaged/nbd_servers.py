@@ -12,6 +12,7 @@ import psutil
 
 from imaged import nbd
 from tests.imaged.conftest import wait
+from tests.ports import free_port
 
 
 @contextlib.contextmanager
@@ -39,8 +40,7 @@ def hanging_qemu_nbd(directory: Path, image: Path) -> Iterator[tuple[str, psutil
 @contextlib.contextmanager
 def qemu_nbd_tcp(image: Path) -> Iterator[str]:
     """The same on a TCP port of 127.0.0.1, with an export name."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     words = [
         "qemu-nbd",
         "--persistent",

@@ -11,8 +11,9 @@ import pytest
 from ovirtsdk4 import types
 
 from tests.e2e.conftest import own_product
-from tests.e2e.product import BIN, PASSWORD, Product, free_port, wait_for
+from tests.e2e.product import BIN, PASSWORD, Product, wait_for
 from tests.imaged.conftest import certificate
+from tests.ports import free_port
 
 __all__ = ["certificate", "own_product"]
 
