@@ -139,6 +139,7 @@ def test_finalizing_what_a_browser_has_not_sent(engine, product):
     with refused(409, "have not arrived"):
         engine.act(transfer["id"], "finalize")
 
+    assert product.transfer(transfer["id"])["phase"] == "transferring"
     engine.act(transfer["id"], "cancel")
 
 
@@ -160,7 +161,9 @@ def test_a_preallocated_disk_that_has_no_room(engine):
 @pytest.mark.parametrize("size", [1 << 60, (1 << 63) - 1])
 def test_a_disk_that_is_larger_than_any_may_be(engine, size):
     with refused(400, "size"):
-        engine.add_disk(size, name="too large")
+        engine.add_disk(size, name="larger than any")
+
+    assert engine.disks.list(search='name="larger than any"') == []
 
 
 @pytest.mark.parametrize("name", ["../../etc/passwd", "a\x07b", "x" * 300, "\u202egnp.exe"])

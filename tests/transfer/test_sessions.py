@@ -143,8 +143,12 @@ def test_nothing_starts_in_an_ended_session(live, issue):
         session.holding(lambda: None).__enter__()
 
 
-def test_ending_a_transfer_without_a_session_is_nothing(live):
+def test_ending_a_transfer_without_a_session_is_nothing(live, issue):
+    session = live.open(issue())
+
     live.end_transfer("unknown")
+
+    assert live.get(session.id) is session
 
 
 def test_activity_moves_on(live, issue, monkeypatch):
@@ -209,7 +213,10 @@ def test_who_listens_is_told_what_stopped_a_transfer(live, issue):
 def test_a_listener_that_fails_does_not_fail_the_request(live, issue):
     live.on_stopped = lambda *words: 1 / 0
 
-    live.stopped(live.open(issue()), "no-space", "The disk is full.")
+    session = live.open(issue())
+    live.stopped(session, "no-space", "The disk is full.")
+
+    assert not session.ended
 
 
 def admit(live, ticket="k", transfer="t", ops=("read", "write")):

@@ -112,6 +112,9 @@ def test_a_job_canceled_before_its_turn_never_runs(jobs, held):
 def test_canceling_what_never_was_is_fine(jobs):
     jobs.cancel("nothing")
 
+    with pytest.raises(errors.NoJob):
+        jobs.get("nothing")
+
 
 def test_asking_again_while_it_runs_is_the_same_job(jobs, held):
     first = jobs.start(("iso", "a", "raw"), 0, held.work)
