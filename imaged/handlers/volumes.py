@@ -11,7 +11,7 @@ from imaged.message import Request, Response
 from imaged.volumes import formats
 from imaged.volumes.jobs import Job
 from imaged.volumes.verify import hashed, verify
-from imaged.volumes.volumes import disk_format
+from imaged.volumes.volume import disk_format
 
 VOLUME = r"/domains/([^/]+)/volumes/([^/]+)"
 SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -38,12 +38,16 @@ class All:
         return handlers.json_response({"volumes": [volume.as_json() for volume in self._volumes.all(domain)]})
 
 
-class One:
+class _Used:
+    """A volume that jobs may read and exports may serve meanwhile."""
+
     def __init__(self, volumes, jobs, exports):
         self._volumes = volumes
         self._jobs = jobs
         self._exports = exports
 
+
+class One(_Used):
     def get(self, request: Request, domain: str, name: str) -> Response:
         return handlers.json_response(self._volumes.get(domain, name).as_json())
 
@@ -74,12 +78,7 @@ class Complete:
         return handlers.json_response(self._volumes.complete(domain, name).as_json())
 
 
-class Reset:
-    def __init__(self, volumes, jobs, exports):
-        self._volumes = volumes
-        self._jobs = jobs
-        self._exports = exports
-
+class Reset(_Used):
     def post(self, request: Request, domain: str, name: str) -> Response:
         size = handlers.field(handlers.json_body(request), "size", int, 0)
         with self._exports.none(domain, name):
@@ -114,13 +113,8 @@ class Digests:
         return handlers.json_response({"sha256": self._volumes.digests(domain, name, [_range(item) for item in ranges])})
 
 
-class _Reading:
+class _Reading(_Used):
     """What starts a job that reads a volume from end to end."""
-
-    def __init__(self, volumes, jobs, exports):
-        self._volumes = volumes
-        self._jobs = jobs
-        self._exports = exports
 
     def _start(self, domain: str, name: str, key: tuple, work: Callable[[Job, int], dict]) -> Response:
         def read(job: Job) -> dict:

@@ -44,16 +44,19 @@ class Domain:
     name: str
     path: Path
 
-    def open(self) -> int:
-        """A descriptor of the domain's directory; the caller closes it. Raises NoDomain when it is gone, or no longer the domain."""
+    @contextlib.contextmanager
+    def directory(self) -> Iterator[int]:
+        """A descriptor of the domain's directory, while inside. Raises NoDomain when it is gone, or no longer the domain."""
         try:
             directory = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
         except OSError as error:
             raise errors.NoDomain(f"Storage domain {self.name!r} cannot be opened: {self.path}: {error.strerror}") from None
-        if _read_marker(directory) != (self.id, self.name):
+        try:
+            if _read_marker(directory) != (self.id, self.name):
+                raise errors.NoDomain(f"{self.path} is no longer storage domain {self.name!r}: its marker {MARKER} is missing or another's")
+            yield directory
+        finally:
             os.close(directory)
-            raise errors.NoDomain(f"{self.path} is no longer storage domain {self.name!r}: its marker {MARKER} is missing or another's")
-        return directory
 
 
 class Domains:

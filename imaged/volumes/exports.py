@@ -18,10 +18,12 @@ from imaged import errors as daemon_errors
 from imaged import nbd
 from imaged.volumes import errors, formats, qemu
 from imaged.volumes.domains import check_name
+from imaged.volumes.files import MAX_SIZE
 from imaged.volumes.jobs import Jobs
 from imaged.volumes.keyed import Keyed
 from imaged.volumes.rundir import RunDirectory
-from imaged.volumes.volumes import MAX_SIZE, Volumes, disk_format
+from imaged.volumes.volume import disk_format
+from imaged.volumes.volumes import Volumes
 
 log = logging.getLogger("imaged.exports")
 

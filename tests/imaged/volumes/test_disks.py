@@ -13,7 +13,7 @@ import pytest
 from imaged import errors as daemon_errors
 from imaged import journal
 from imaged.volumes import errors, formats, qemu
-from imaged.volumes.volumes import MAX_SIZE
+from imaged.volumes.files import MAX_SIZE
 from tests.imaged.conftest import ended, wait
 
 RAW, QCOW2 = "disk.img", "disk.qcow2"

@@ -154,5 +154,5 @@ def test_an_unknown_domain_says_so(domains):
 def test_a_domain_that_lost_its_marker_is_not_opened(domains, domain):
     (domain.path / MARKER).unlink()
 
-    with pytest.raises(errors.NoDomain, match="no longer"):
-        domain.open()
+    with pytest.raises(errors.NoDomain, match="no longer"), domain.directory():
+        pass

@@ -11,7 +11,8 @@ import pytest
 from imaged import errors as daemon_errors
 from imaged import journal
 from imaged.volumes import errors
-from imaged.volumes.volumes import MAX_DIGEST_BYTES, MAX_SIZE
+from imaged.volumes.digests import MAX_DIGEST_BYTES
+from imaged.volumes.files import MAX_SIZE
 
 NAME = "11111111-2222-3333-4444-555555555555.iso"
 MIB = 1 << 20
