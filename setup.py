@@ -31,7 +31,9 @@ setup(
         "PyJWT>=2.8",
         "rich>=13",
         "SQLAlchemy>=2.0.30",
+        "urllib3>=2.3,<3",
         "WebOb>=1.8.8",
+        "zstandard>=0.23,<1",
     ],
     extras_require={
         "dev": [
@@ -55,6 +57,12 @@ setup(
             "image-appliance = appliance.cli:main",
             "imaged = imaged.cli:main",
             "imaged-ctl = imaged.ctl:main",
+        ],
+        # Where images come from when nobody uploads them: one class for each scheme of a URL (docs/architecture.md, "Imports").
+        "image_appliance.sources": [
+            "http = appliance.transfer.sources.web:Web",
+            "https = appliance.transfer.sources.web:Web",
+            "file = appliance.transfer.sources.folder:Folder",
         ],
     },
 )
