@@ -9,7 +9,8 @@ from typing import Any
 
 from imaged import errors
 from imaged.message import Request, Response
-from imaged.tickets import Ticket, Tickets
+from imaged.ticket import Ticket
+from imaged.tickets import Tickets
 
 #: Bytes of JSON that a request may bring: tickets and commands are a few hundred.
 MAX_JSON = 64 << 10

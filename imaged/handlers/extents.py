@@ -13,7 +13,8 @@ from imaged import errors, handlers, headers, httpd
 from imaged.backends.extents import Extent, merged
 from imaged.message import Request, Response
 from imaged.ranges import Ranges
-from imaged.tickets import Ticket, Tickets
+from imaged.ticket import Ticket
+from imaged.tickets import Tickets
 
 CONTEXTS = ("zero", "dirty", "durable")
 #: Extents (about 60 bytes of JSON each) that are put together before they are sent. A map of no more has a Content-Length.

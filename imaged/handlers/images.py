@@ -9,7 +9,8 @@ from typing import Any
 
 from imaged import errors, handlers, headers, httpd, ops
 from imaged.message import Request, Response
-from imaged.tickets import Ticket, Tickets
+from imaged.ticket import Ticket
+from imaged.tickets import Tickets
 
 READ_METHODS: tuple[str, ...] = ("OPTIONS", "GET")
 WRITE_METHODS: tuple[str, ...] = (*READ_METHODS, "PUT", "PATCH")

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from imaged import errors, handlers
+from imaged import errors, handlers, terms
 from imaged import tickets as tickets_
 from imaged.message import Request, Response
 
@@ -42,8 +42,8 @@ class Tickets:
     def patch(self, request: Request, ticket_id: str) -> Response:
         _require(ticket_id)
         timeout = handlers.field(handlers.json_body(request), "timeout", int)
-        if not 0 <= timeout <= tickets_.MAX_SECONDS:
-            raise errors.BadRequest(f"Invalid value for 'timeout': must be from 0 to {tickets_.MAX_SECONDS} seconds")
+        if not 0 <= timeout <= terms.MAX_SECONDS:
+            raise errors.BadRequest(f"Invalid value for 'timeout': must be from 0 to {terms.MAX_SECONDS} seconds")
         self._tickets.get(ticket_id).extend(timeout)
         return handlers.empty_response()
 

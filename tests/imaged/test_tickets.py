@@ -5,7 +5,8 @@ import os
 
 import pytest
 
-from imaged import client, tickets
+from imaged import client
+from imaged.ticket import GRACE
 from tests.imaged.conftest import ask, wait
 
 GOOD = {"uuid": "id", "size": 10, "ops": ["write"], "timeout": 300}
@@ -283,7 +284,7 @@ def test_a_renewal_that_names_no_time_is_400(daemon, image, value):
 
 def test_an_expired_ticket_is_forgotten_after_a_grace_period(daemon, image):
     ticket = daemon.ticket(image, timeout=100)
-    daemon.clock.now += 100 + tickets.GRACE - 1
+    daemon.clock.now += 100 + GRACE - 1
     assert daemon.command("GET", f"/tickets/{ticket}").status == 200
 
     daemon.clock.now += 2

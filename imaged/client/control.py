@@ -1,0 +1,144 @@
+"""The control service of a host, each call a method."""
+
+import json
+import ssl
+import urllib.parse
+from typing import Any
+
+from imaged.client.connection import Images, refused
+from imaged.client.failures import unreachable
+
+#: Seconds that the host has for what waits for its disk: allocating a volume, bringing one to stable storage.
+DISK = 300.0
+
+
+class Control:
+    """The control service of one host; thread-safe. Every method raises Unreachable, and Refused where the daemon says no."""
+
+    def __init__(self, address: str, *, timeout: float = 10, tls: ssl.SSLContext | None = None):
+        self.address = address
+        self._timeout = timeout
+        self._connections = Images(address, timeout=timeout, tls=tls)
+
+    def close(self) -> None:
+        self._connections.close()
+
+    def info(self, timeout: float | None = None) -> dict:
+        return self._call("GET", "/info", timeout=timeout)
+
+    def certificate_request(self) -> str:
+        """A request (CSR, PEM) for a new certificate; the host keeps the new key."""
+        return self._call("POST", "/certificate/request")["request"]
+
+    def install_certificate(self, certificate: str) -> None:
+        """Gives the host the certificate (PEM, with the authority's behind it) for the last request; it is served from now on."""
+        self._call("PUT", "/certificate", {"certificate": certificate})
+
+    def domains(self) -> list[dict]:
+        return self._call("GET", "/domains")["domains"]
+
+    def domain(self, domain: str) -> dict:
+        return self._call("GET", _path("domains", domain))
+
+    def add_domain(self, domain: str, *, name: str, path: str) -> dict:
+        return self._call("PUT", _path("domains", domain), {"name": name, "path": path})
+
+    def volumes(self, domain: str) -> list[dict]:
+        return self._call("GET", _path("domains", domain, "volumes"))["volumes"]
+
+    def volume(self, domain: str, name: str) -> dict:
+        return self._call("GET", _path("domains", domain, "volumes", name))
+
+    def create_volume(
+        self,
+        domain: str,
+        name: str,
+        *,
+        size: int,
+        allocation: str = "sparse",
+        initial_size: int | None = None,
+        format: str | None = None,
+        complete: bool = False,
+    ) -> dict:
+        """`initial_size`: bytes of a sparse volume that will be filled, where not all will be: only they need space.
+
+        With `complete` it is an empty disk that is ready, `size` its guest's bytes; `format` is raw or qcow2.
+        """
+        body = {"size": size, "allocation": allocation, "initial_size": initial_size, "complete": complete}
+        body |= {"format": format} if format else {}
+        return self._call("PUT", _path("domains", domain, "volumes", name), body, timeout=DISK)
+
+    def complete_volume(self, domain: str, name: str) -> dict:
+        return self._call("POST", _path("domains", domain, "volumes", name, "complete"), timeout=DISK)
+
+    def reset_volume(self, domain: str, name: str, size: int = 0) -> dict:
+        """Drops the complete volume's content; its file has `size` bytes of zeros then."""
+        return self._call("POST", _path("domains", domain, "volumes", name, "reset"), {"size": size}, timeout=DISK)
+
+    def delete_volume(self, domain: str, name: str) -> None:
+        self._call("DELETE", _path("domains", domain, "volumes", name), timeout=DISK)
+
+    def export(self, domain: str, name: str, id: str, read_only: bool) -> dict:
+        """The volume as the disk that its guest sees, `{"id", "url", "size"}`, until `end_export` of the same id. Repeatable."""
+        body = {"id": id, "read_only": read_only}
+        return self._call("PUT", _path("domains", domain, "volumes", name, "export"), body, timeout=DISK)
+
+    def end_export(self, domain: str, name: str, id: str) -> None:
+        """When this returns nobody reads or writes the file by it any more. Repeatable."""
+        target = _path("domains", domain, "volumes", name, "export") + "?" + urllib.parse.urlencode({"id": id})
+        self._call("DELETE", target, timeout=DISK)
+
+    def digests(self, domain: str, name: str, ranges: list) -> list[str]:
+        """SHA-256 (hex) of each `(start, end)`, in bytes."""
+        return self._call("POST", _path("domains", domain, "volumes", name, "digests"), {"ranges": [list(r) for r in ranges]})["sha256"]
+
+    def verify(self, domain: str, name: str, *, format: str, sha256: str | None, max_virtual_size: int, digest: bool = True) -> dict:
+        """The job that verifies: ask `job` how it goes. Without `digest` nothing is hashed unless a SHA-256 is expected."""
+        body = {"format": format, "sha256": sha256, "max_virtual_size": max_virtual_size, "digest": digest}
+        return self._call("POST", _path("domains", domain, "volumes", name, "verify"), body)
+
+    def sha256(self, domain: str, name: str) -> dict:
+        """The job that only hashes."""
+        return self._call("POST", _path("domains", domain, "volumes", name, "sha256"))
+
+    def job(self, job_id: str) -> dict:
+        return self._call("GET", _path("jobs", job_id))
+
+    def cancel_job(self, job_id: str) -> None:
+        self._call("DELETE", _path("jobs", job_id))
+
+    def put_ticket(self, ticket: dict) -> None:
+        """Adds or replaces a ticket: the contract's fields, `uuid` among them."""
+        self._call("PUT", _path("tickets", ticket["uuid"]), ticket)
+
+    def tickets(self) -> list[dict]:
+        """All that it has."""
+        return self._call("GET", "/tickets")["tickets"]
+
+    def ticket(self, ticket_id: str) -> dict:
+        return self._call("GET", _path("tickets", ticket_id))
+
+    def renew_ticket(self, ticket_id: str, timeout: float) -> None:
+        """The ticket lives for `timeout` seconds from now; the daemon takes whole ones, a part is rounded up."""
+        self._call("PATCH", _path("tickets", ticket_id), {"timeout": -int(-timeout // 1)})
+
+    def delete_ticket(self, ticket_id: str) -> None:
+        """Revokes: when this returns, nobody writes with it any more."""
+        self._call("DELETE", _path("tickets", ticket_id))
+
+    def _call(self, method: str, target: str, body: dict | None = None, *, timeout: float | None = None) -> Any:
+        data = b"" if body is None else json.dumps(body).encode()
+        headers = [] if method == "GET" else [("Content-Type", "application/json"), ("Content-Length", str(len(data)))]
+        with self._connections.connection() as connection:
+            connection.sock.settimeout(timeout or self._timeout)
+            connection.start(method, target, headers, data)
+            response = connection.response()
+            answer = response.read()
+        if response.status >= 400:
+            raise refused(response, answer)
+        with unreachable(self.address):
+            return json.loads(answer) if answer else None
+
+
+def _path(*parts: str) -> str:
+    return "".join("/" + urllib.parse.quote(part, safe="") for part in parts)
