@@ -231,7 +231,7 @@ export const texts = {
     down: (/** @type {number} */ number) => `${number} down`,
     rate: (/** @type {string} */ rate) => `${rate}/s from this browser`,
     spaceOf: (/** @type {string} */ name) => `Used space of ${name}`,
-    usedText: (/** @type {string} */ used, /** @type {string} */ whole) => `${used} of ${whole} used`,
+    usedText: (/** @type {string} */ amount) => `${amount} used`,
     hostsText: (/** @type {number} */ up, /** @type {number} */ all) => `${up} of ${all} hosts are up`,
     noDomains: "There is no storage domain yet.",
   },

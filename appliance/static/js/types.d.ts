@@ -59,3 +59,14 @@ export interface Problem { title: string; detail: string; hint: string; code: st
 export interface Facts {
   format: "raw" | "qcow2" | "iso"; version: number | null; virtualSize: number; bootable: string[] | null; label: string | null; warning: string | null;
 }
+
+/** What sending touches, given from outside so that tests can give their own. */
+export interface World {
+  api: { get: Function; post: Function };
+  wire: typeof import("./wire.js");
+  hasher: { examine: Function; pieces: Function; everySecond: Function };
+  sleep: (seconds: number, signal: AbortSignal) => Promise<void>;
+  isOnline: () => boolean;
+  /** Seconds. */
+  now: () => number;
+}

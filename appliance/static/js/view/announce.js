@@ -5,7 +5,7 @@ import { queue } from "../queue.js";
 import { texts } from "../texts.js";
 import { percent } from "../units.js";
 
-/** @typedef {import("../queue.js").Upload} Upload */
+/** @typedef {import("../upload.js").Upload} Upload */
 
 /** @type {string[]} */
 const pending = [];

@@ -1,15 +1,13 @@
 /** Pick, drop or paste: a real file field with its label, and a frame around it that takes drops. */
 
+import { serial } from "../serial.js";
 import { h, icon } from "./dom.js";
-
-let counter = 0;
 
 /**
  * @param {{multiple: boolean, slim: boolean, words: {title: string, button: string, limits?: string}, onfiles: (files: File[]) => void}} options
  */
 export function chooser({ multiple, slim, words, onfiles }) {
-  counter += 1;
-  const id = `file-${counter}`;
+  const id = serial("file");
   const input = h("input", { type: "file", id, multiple, test: "file-input", onchange: () => {
     const files = [...(input.files ?? [])];
     // The same file chosen twice must count twice.

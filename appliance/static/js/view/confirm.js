@@ -1,9 +1,8 @@
 /** Asks before something is lost, and names it. */
 
+import { serial } from "../serial.js";
 import { texts } from "../texts.js";
 import { button, h } from "./dom.js";
-
-let counter = 0;
 
 /**
  * A native dialog with head, body and foot; removed when closed, and the focus goes back to where it was.
@@ -13,9 +12,8 @@ let counter = 0;
  * @param {string} kind
  */
 export function dialog(title, body, foot, kind = "") {
-  counter += 1;
   const opener = /** @type {HTMLElement | null} */ (document.activeElement);
-  const id = `dialog-${counter}`;
+  const id = serial("dialog");
   const close = button(texts.verb.close, "close", { class: "bare", test: "close", onclick: () => element.close() });
   const form = h("form", { method: "dialog", novalidate: true }, h("div", { class: "dialog-head" }, h("h2", { id }, title), close), body, foot);
   const element = h("dialog", { class: kind, "aria-labelledby": id }, form);

@@ -3,6 +3,7 @@
 import { ApiError, post } from "../api.js";
 import * as names from "../names.js";
 import { queue } from "../queue.js";
+import { serial } from "../serial.js";
 import { inspect, Refused } from "../source.js";
 import { texts } from "../texts.js";
 import { day, exact, size } from "../units.js";
@@ -15,8 +16,6 @@ import { problemSlot } from "./problem.js";
 /** Milliseconds of quiet before the server is asked: nobody types a name in one go. */
 const QUIET = 250;
 
-let counter = 0;
-
 export class Pick {
   /**
    * @param {File} file
@@ -25,8 +24,7 @@ export class Pick {
    * @param {() => void} remove
    */
   constructor(file, preferred, changed, remove) {
-    counter += 1;
-    this.key = `pick-${counter}`;
+    this.key = serial("pick");
     this.file = file;
     this.preferred = preferred;
     this.changed = changed;
@@ -163,10 +161,10 @@ export class Pick {
     return { name: this.name.value.trim(), size: this.file.size, format: this.facts?.format ?? "raw", domain: this.domain.value, allocation: this.space.value, sha256: this.digest || null };
   }
 
-  /** @returns {import("../queue.js").Wish} */
+  /** @returns {import("../upload.js").Wish} */
   wish() {
     const { size: _, ...rest } = this.order();
-    return /** @type {import("../queue.js").Wish} */ ({ ...rest, domainName: this.target?.name ?? "" });
+    return /** @type {import("../upload.js").Wish} */ ({ ...rest, domainName: this.target?.name ?? "" });
   }
 
   /** What this page can judge alone; shows it beside the fields. @returns {boolean} */

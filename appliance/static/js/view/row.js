@@ -12,7 +12,7 @@ import * as verb from "./verbs.js";
 
 /** @typedef {import("../types").Transfer} Transfer */
 /** @typedef {import("../types").Me} Me */
-/** @typedef {import("../queue.js").Upload} Upload */
+/** @typedef {import("../upload.js").Upload} Upload */
 /** @typedef {{key: string, transfer: Transfer | null, upload: Upload | null, orphaned: boolean}} Story */
 /** @typedef {{size: number, layers: import("./bar.js").Layer[], percent: number, state: string, words: string, left: string, rate: number, samples: number[]}} Figures */
 
@@ -54,13 +54,13 @@ export function figures(story) {
     { tone: "durable", ranges: bar.durable },
     { tone: "zero", ranges: bar.zeros },
   ];
-  const sender = live?.sender;
+  const moving = phase === "transferring" ? live?.progress : null;
   const amount = percent(held, whole);
   const shown = whole > 0 && held >= whole ? 99 : amount;
   const words = rests(phase) ? texts.row.safe(sizeOf(held, whole), transfer?.host?.name ?? "") : zeros > 0 ? texts.row.zeros(size(held - zeros), size(zeros)) : sizeOf(held, whole);
   return {
-    ...seen, percent: shown, layers, words, left: sender && phase === "transferring" ? left(sender.left) : "",
-    rate: sender && phase === "transferring" ? sender.rate.value : 0, samples: sender?.rate.samples ?? [],
+    ...seen, percent: shown, layers, words, left: moving ? left(moving.left) : "",
+    rate: moving?.speed ?? 0, samples: live?.progress?.rate.samples ?? [],
   };
 }
 
@@ -198,7 +198,7 @@ export class Row {
  */
 function explain(phase, { transfer, upload, orphaned }, me) {
   if (phase === "offline") return texts.waiting.offline;
-  if (phase === "waiting") return upload?.sender?.why ?? "";
+  if (phase === "waiting") return upload?.progress?.why ?? "";
   if (!transfer || !rests(phase)) return "";
   if (orphaned) return `${texts.row.orphaned} ${texts.toGo(transfer.size - transfer.durable_bytes)}`;
   const why = transfer.reason ? `${transfer.reason}${/[.!?]$/.test(transfer.reason) ? "" : "."} ` : "";

@@ -2,7 +2,7 @@
 
 import * as abilities from "../abilities.js";
 import { texts } from "../texts.js";
-import { h, icon } from "./dom.js";
+import { h } from "./dom.js";
 import { head } from "./head.js";
 
 /** @param {import("./frame.js").Place} place */

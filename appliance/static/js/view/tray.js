@@ -8,7 +8,7 @@ import { Bar } from "./bar.js";
 import { attr, button, h, keyed, say } from "./dom.js";
 import { figures } from "./row.js";
 
-/** @typedef {import("../queue.js").Upload} Upload */
+/** @typedef {import("../upload.js").Upload} Upload */
 
 /** @param {HTMLElement} place */
 export function mount(place) {
@@ -37,10 +37,8 @@ export function mount(place) {
     place.hidden = uploads.length === 0;
     close.hidden = active.length > 0;
     say(title, active.length ? texts.tray.title(active.length) : texts.tray.done);
-    const senders = active.map((upload) => upload.sender).filter((sender) => sender !== null);
-    const rate = senders.reduce((sum, sender) => sum + (sender.mood ? 0 : sender.rate.value), 0);
-    const times = senders.map((sender) => sender.left).filter((seconds) => seconds !== null);
-    say(summary, [rate > 0 ? `${size(rate)}/s` : "", times.length ? left(Math.max(...times)) : ""].filter(Boolean).map((part) => ` · ${part}`).join(""));
+    const times = active.map((upload) => upload.progress?.left ?? null).filter((seconds) => seconds !== null);
+    say(summary, [queue.speed > 0 ? `${size(queue.speed)}/s` : "", times.length ? left(Math.max(...times)) : ""].filter(Boolean).map((part) => ` · ${part}`).join(""));
     keyed(list, uploads, (upload) => upload.key, make);
   };
   queue.listen(update);
