@@ -1,5 +1,6 @@
 import pytest
 
+from tests import databases
 from tests.admin.house import Daemon, House
 
 
@@ -11,8 +12,13 @@ def daemon(tmp_path):
 
 
 @pytest.fixture
-def house(tmp_path, daemon):
-    house = House(tmp_path, daemon)
+def database():
+    with databases.empty() as database:
+        yield database
+
+
+@pytest.fixture
+def house(tmp_path, daemon, database):
+    house = House(tmp_path, daemon, database)
     yield house
     house.admin.monitor.stop()
-    house.database.close()

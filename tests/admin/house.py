@@ -7,13 +7,11 @@ import threading
 import time
 import urllib.parse
 
-import sqlalchemy as sa
 from cryptography.hazmat.primitives.asymmetric import ed25519
 
 from appliance import config
 from appliance.admin import Admin, models, users, views
 from appliance.admin.clock import Clock
-from appliance.admin.database import Database
 from appliance.transfer import hosts, sessions, tickets
 from imaged import client, services
 from imaged.httpd.server import Server
@@ -90,14 +88,12 @@ class Daemon:
 class House:
     """One appliance. `admin` is replaced by `crash`: only the database and the host remain."""
 
-    def __init__(self, directory, daemon, **settings):
+    def __init__(self, directory, daemon, database, **settings):
         self.daemon = daemon
         self.clock = TurnedClock()
         self.authority = None
         self.config = config.Config(state_dir=directory, **settings)
-        self.database = Database(f"sqlite:///{directory}/database.sqlite")
-        sa.event.listen(self.database.engine, "connect", _hurry)
-        self.database.migrate()
+        self.database = database
         self.crash()
         host = self.admin.hosts.ensure("local", daemon.control, daemon.images)
         self.data = self.admin.domains.ensure("data", "data", host, str(daemon.root / "data"))
@@ -221,11 +217,6 @@ class House:
 def path(transfer):
     """The path of an oVirt client's transfer, whose id is the credential."""
     return urllib.parse.urlsplit(transfer.transfer_url).path
-
-
-def _hurry(connection, _record):
-    """No test cuts the power: the disk need not be waited for. (What holds without this is in test_database.)"""
-    connection.execute("PRAGMA synchronous = OFF")
 
 
 def disk(size=3 << 20, seed=1):

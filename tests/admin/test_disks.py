@@ -6,6 +6,7 @@ import pytest
 
 from appliance import errors
 from imaged import client
+from tests import databases
 from tests.admin.house import MIB, Daemon, House, path
 
 
@@ -18,11 +19,11 @@ def unchanged(tmp_path_factory):
     """A house in which nothing changes: for what is refused."""
     directory = tmp_path_factory.mktemp("unchanged")
     daemon = Daemon(directory)
-    house = House(directory, daemon)
-    yield house
-    assert house.admin.images.page().items == ()
-    assert volumes(house) == {}
-    house.database.close()
+    with databases.empty() as database:
+        house = House(directory, daemon, database)
+        yield house
+        assert house.admin.images.page().items == ()
+        assert volumes(house) == {}
     daemon.stop(wait=False)
 
 

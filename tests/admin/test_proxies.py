@@ -10,9 +10,9 @@ import pytest
 from appliance import authority, bootstrap, config, proxy_key
 from appliance.admin import proxies
 from appliance.admin.clock import Clock
-from appliance.admin.database import Database
 from appliance.admin.events import Events
 from imaged import client, httpd
+from tests import databases
 from tests.admin.house import House
 from tests.ports import free_port
 from tests.transfer.room import wait_for
@@ -30,10 +30,8 @@ def state(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def books(state):
-    made = Database(f"sqlite:///{state}/database.sqlite")
-    made.migrate()
-    yield made
-    made.close()
+    with databases.empty() as made:
+        yield made
 
 
 @pytest.fixture(scope="module")

@@ -2,12 +2,12 @@
 
 import concurrent.futures
 
+import argon2
 import pytest
 import sqlalchemy as sa
 
 from appliance import errors
 from appliance.admin import models
-from appliance.admin.database import Database
 from appliance.admin.events import Events
 from appliance.admin.logins import Logins
 from appliance.admin.tokens import Tokens
@@ -18,10 +18,9 @@ DAY = 86400
 
 
 class Desk:
-    def __init__(self, directory):
+    def __init__(self, database):
         self.clock = TurnedClock()
-        self.database = Database(f"sqlite:///{directory}/database.sqlite")
-        self.database.migrate()
+        self.database = database
         self.events = Events(self.database, self.clock)
         self.users = Users(self.database, self.events, self.clock)
         self.tokens = Tokens(self.database, self.events, self.clock, 90)
@@ -38,10 +37,8 @@ class Desk:
 
 
 @pytest.fixture
-def desk(tmp_path):
-    desk = Desk(tmp_path)
-    yield desk
-    desk.database.close()
+def desk(database):
+    return Desk(database)
 
 
 @pytest.fixture
@@ -282,6 +279,15 @@ def test_only_its_owner_and_admins_revoke_a_token(desk, ann):
     desk.tokens.revoke(token.id, ann)
     with pytest.raises(errors.NotFound):
         desk.tokens.revoke(token.id, ann)
+
+
+@pytest.mark.usefixtures("dear_passwords")
+def test_a_password_is_stored_as_the_library_recommends(desk, ann):
+    with desk.database.reading() as session:
+        stored = session.scalar(sa.select(models.User.password_hash))
+
+    assert argon2.extract_parameters(stored) == argon2.profiles.RFC_9106_LOW_MEMORY
+    assert desk.users.verify("ann", PASSWORD) == ann
 
 
 def test_no_secret_is_stored(desk, ann):

@@ -5,33 +5,7 @@ import re
 import pytest
 from click.testing import CliRunner
 
-from appliance import bootstrap, cli, config
-from appliance.admin import database
-from appliance.commands import opening
-
-
-@pytest.fixture
-def state(tmp_path):
-    """The state directory of an appliance that has been started once."""
-    bootstrap.prepare(config.Config(state_dir=tmp_path))
-    books = database.Database(f"sqlite:///{tmp_path / 'database.sqlite'}")
-    books.migrate()
-    books.close()
-    return tmp_path
-
-
-@pytest.fixture
-def run(state):
-    def command(*words: str, **environment: str):
-        return CliRunner(env=environment).invoke(cli.main, [*words, "--state-dir", str(state)])
-
-    return command
-
-
-@pytest.fixture
-def books(state):
-    with opening.books(state) as found:
-        yield found
+from appliance import cli
 
 
 @pytest.fixture

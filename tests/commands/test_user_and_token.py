@@ -4,35 +4,9 @@ import pytest
 from click.testing import CliRunner
 
 from appliance import cli
-from appliance.admin import database
 from appliance.commands import opening
 
 PASSWORD = "correct horse battery staple"
-
-
-@pytest.fixture
-def state(tmp_path):
-    """The state directory of an appliance that has been started once."""
-    books = database.Database(f"sqlite:///{tmp_path / 'database.sqlite'}")
-    books.migrate()
-    books.close()
-    return tmp_path
-
-
-@pytest.fixture
-def run(state):
-    """Runs a command on that directory: `run("user", "list")` → its result; `text` is its standard input."""
-
-    def command(*words: str, text: str = "", **environment: str):
-        return CliRunner(env=environment).invoke(cli.main, [*words, "--state-dir", str(state)], input=text)
-
-    return command
-
-
-@pytest.fixture
-def books(state):
-    with opening.books(state) as found:
-        yield found
 
 
 @pytest.fixture

@@ -21,6 +21,7 @@ from appliance.transfer import hosts, relay, sessions, slots, tickets
 from appliance.web import downloads, images, server, site
 from appliance.web.ovirt import engine
 from imaged import client, httpd
+from tests import databases
 
 PASSWORD = "correct horse battery staple"
 NAMES = {"admin": "ann", "uploader": "ulf", "viewer": "vera"}
@@ -64,8 +65,8 @@ class Appliance:
         self.config = config.Config(state_dir=directory, monitor_interval=0.1, login_attempts=3)
         bootstrap.prepare(self.config)
         self._start_daemon()
+        databases.migrated(directory)
         books = database.Database(self.config.database_url)
-        books.migrate()
         key = ed25519.Ed25519PrivateKey.generate()
         known = hosts.Hosts()
         live = sessions.Sessions(tickets.Verifier(key.public_key(), "test", tickets.now(), 5))
