@@ -18,6 +18,8 @@ setup(
     install_requires=[
         "alembic>=1.13",
         "argon2-cffi>=23.1",
+        # What the standard library has from 3.14 on, under the same names.
+        "backports.zstd>=1.0; python_version < '3.14'",
         "CherryPy>=18.10,<19",
         # httpd/body.py reads the raw socket under cheroot's request object: the internals it touches are pinned.
         "cheroot>=11.1,<11.2",
@@ -33,7 +35,6 @@ setup(
         "SQLAlchemy>=2.0.30",
         "urllib3>=2.3,<3",
         "WebOb>=1.8.8",
-        "zstandard>=0.23,<1",
     ],
     extras_require={
         "dev": [
