@@ -3,7 +3,14 @@
 import functools
 
 import argon2
+import cheroot.server
 import pytest
+
+
+@pytest.fixture(scope="session", autouse=True)
+def servers_stop_at_once():
+    """Seconds after which a server that nobody talks to looks whether it shall stop: half a second otherwise, for each of hundreds."""
+    cheroot.server.HTTPServer.expiration_interval = 0.02
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
