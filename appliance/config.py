@@ -33,7 +33,13 @@ KIB, TIB = 1 << 10, 1 << 40
 MINUTE, HOUR, DAY = 60.0, 3600.0, 86400.0
 
 #: What lists are of, by their unit.
-ITEMS = {"list of names": "host names or addresses", "list of URLs": "URLs like https://proxy.example.org:54324"}
+ITEMS = {
+    "list of names": "host names or addresses",
+    "list of URLs": "URLs like https://proxy.example.org:54324",
+    "list of schemes": "what URLs begin with, like https",
+    "list of ports": "TCP ports, or ranges of them like 8000-8999",
+    "list of networks": "networks like 10.0.0.0/8, addresses, host names, or .example.org for all below it",
+}
 
 #: What a value may be followed by, when written as text: "7 d", "64 TiB".
 SUFFIXES = {
@@ -152,6 +158,34 @@ class Config:
     max_json_bytes: int = setting(64 * KIB, "Largest JSON or XML body of an API request.", unit="bytes", low=KIB, high=16 << 20)
     max_virtual_size: int = setting(64 * TIB, "Largest virtual size of a disk that is accepted.", unit="bytes", low=1, high=(1 << 63) - 1)
     max_image_size: int = setting(64 * TIB, "Largest file that is accepted.", unit="bytes", low=1, high=(1 << 63) - 1)
+    import_schemes: tuple[str, ...] = setting(
+        ("http", "https", "file"),
+        "What URLs that images are imported from may begin with, as far as it is installed; file only with import_folder.",
+        unit="list of schemes",
+    )
+    import_ports: tuple[str, ...] = setting(
+        ("80", "443", "8080", "8443"),
+        "Ports that images are imported from: others are more often some inner service's.",
+        unit="list of ports",
+    )
+    import_allow: tuple[str, ...] = setting(
+        (),
+        "Where images may be imported from though it is not public: users reach these with the appliance's rights. Of a name nothing else "
+        "is checked.",
+        unit="list of networks",
+    )
+    import_folder: str = setting("", "Folder of this server that file: URLs may lead into. Empty: there are none.", unit="directory")
+    import_ca: str = setting("", "Authorities (PEM) that sources' certificates may be signed by, beside the system's.", unit="file")
+    import_timeout: float = duration(60.0, "A source that sends nothing for this long is taken for dead, and asked again.")
+    import_redirects: int = setting(5, "How often a source may send us elsewhere.", unit="redirects", low=0, high=20)
+    import_attempts: int = setting(
+        8,
+        "How often a source that fails is asked again without a byte more, first at once, then with growing pauses.",
+        unit="attempts",
+        low=1,
+        high=1000,
+    )
+    import_bandwidth: int = setting(0, "Bytes a second that one import may take. 0: as many as come.", unit="bytes", low=0, high=1 << 40)
     log_level: str = setting("info", "What is written to the log: this and what is graver.", choices=("debug", "info", "warning", "error"))
 
     def __post_init__(self):
@@ -256,11 +290,39 @@ def _convert(name: str, value):
         value = [part.strip() for part in value.split(",") if part.strip()]
     if not isinstance(value, list | tuple) or not all(isinstance(part, str) for part in value):
         raise TypeError(value)
-    if unit == "list of URLs":
-        return tuple(dict.fromkeys(origin(part) for part in value))
-    if not all(is_name(part) for part in value):
-        raise ValueError(value)
-    return tuple(value)
+    return tuple(dict.fromkeys(_item(unit, part) for part in value))
+
+
+def _item(unit: str, text: str) -> str:
+    """One item of a list, in the one way of writing it. Raises ValueError."""
+    match unit:
+        case "list of URLs":
+            return origin(text)
+        case "list of schemes" if re.fullmatch(r"[A-Za-z][A-Za-z0-9+.-]{0,31}", text):
+            return text.lower()
+        case "list of ports":
+            port_range(text)
+            return text
+        case "list of networks" if network(text) or (is_name(text.removeprefix(".")) and "*" not in text):
+            return text.lower()
+        case "list of names" if is_name(text):
+            return text
+    raise ValueError(text)
+
+
+def port_range(text: str) -> range:
+    """The ports of "443" or "8000-8999". Raises ValueError."""
+    match = re.fullmatch(r"([0-9]{1,5})(?:-([0-9]{1,5}))?", text, re.ASCII)
+    if not match or not 0 < int(match[1]) <= int(match[2] or match[1]) <= 65535:
+        raise ValueError(text)
+    return range(int(match[1]), int(match[2] or match[1]) + 1)
+
+
+def network(text: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network | None:
+    """The network, or the address as one; None if it is neither."""
+    with contextlib.suppress(ValueError):
+        return ipaddress.ip_network(text, strict=False)
+    return None
 
 
 def origin(url: str) -> str:
