@@ -5,26 +5,28 @@ Services answer with the frozen views of `views.py`, and raise the errors of `ap
 
 from appliance import addresses as _addresses
 from appliance import authority as _authority
+from appliance.admin.bell import Bell
 from appliance.admin.clock import Clock
 from appliance.admin.database import Database
 from appliance.admin.digesting import Digesting
 from appliance.admin.disk_transfers import DiskTransfers
 from appliance.admin.disks import Disks
-from appliance.admin.domains import Domains
 from appliance.admin.enrolment import Enrolment
-from appliance.admin.events import Events
 from appliance.admin.finalizing import Finalizing
-from appliance.admin.hosts import Hosts
+from appliance.admin.fleet import Fleet
+from appliance.admin.ground import Ground
 from appliance.admin.images import Images
 from appliance.admin.issuing import Issuing
 from appliance.admin.live import Live
 from appliance.admin.logins import Logins
 from appliance.admin.monitor import Monitor
 from appliance.admin.moves import Moves
-from appliance.admin.placement import Placement
 from appliance.admin.proxies import Proxies
 from appliance.admin.resuming import Resuming
+from appliance.admin.rounds import Rounds
 from appliance.admin.shown import Shown
+from appliance.admin.sweeping import Sweeping
+from appliance.admin.tending import Tending
 from appliance.admin.tokens import Tokens
 from appliance.admin.transfers import Transfers
 from appliance.admin.uploads import Uploads
@@ -53,70 +55,34 @@ class Admin:
         authority: _authority.Authority | None = None,
         clock: Clock | None = None,
     ):
-        clock = clock or Clock()
-        self.events = Events(database, clock)
-        self.users = Users(database, self.events, clock)
-        self.tokens = Tokens(database, self.events, clock, config.token_lifetime)
-        self.logins = Logins(
-            database,
-            self.users,
-            self.events,
-            clock,
-            lifetime=config.login_lifetime,
-            attempts=config.login_attempts,
-            window=config.login_window,
-        )
-        self.hosts = Hosts(database, hosts, self.events, clock, authority)
-        self.enrolment = Enrolment(database, self.hosts, authority, self.events, clock, config.url)
-        places = Placement(database, self.hosts)
-        self.domains = Domains(database, self.hosts, places, self.events, clock)
-        self.proxies = Proxies(
-            config.proxies,
-            signer.issuer,
-            database,
-            self.events,
-            authority,
-            config.monitor_interval,
-            config.clock_skew,
-            signer.clock,
-        )
-        issuing = Issuing(signer, self.hosts, self.proxies)
-        self.images = Images(config, database, self.hosts, self.domains, places, issuing, self.events, clock)
-        self.disks = Disks(config, database, self.hosts, self.domains, places, self.events, clock)
-        moves = Moves(self.events, clock, paused_lifetime=config.paused_lifetime, finished_lifetime=config.finished_lifetime)
-        live = Live(config, database, self.hosts, self.domains, sessions, clock)
-        finalizing = Finalizing(config, database, self.hosts, self.domains, live, moves, self.events, clock)
-        resuming = Resuming(database, self.hosts, places, live, moves)
-        self.monitor = Monitor(
-            config,
-            database,
-            self.hosts,
-            self.enrolment,
-            self.domains,
-            live,
-            moves,
-            finalizing,
-            resuming,
-            self.images,
-            self.disks,
-            Digesting(database, self.hosts, places, clock),
-            self.logins,
-            self.tokens,
-            self.events,
-            clock,
-        )
-        uploads = Uploads(config, database, self.hosts, self.domains, places, live, moves, self.events, clock)
-        self.transfers = Transfers(
-            database,
-            self.hosts,
-            live,
-            moves,
-            finalizing,
-            resuming,
-            uploads,
-            DiskTransfers(config, database, self.hosts, self.images, places, live, moves, self.events, clock),
-            Shown(live, _addresses.images(config)),
-            issuing,
-            self.monitor.wake,
-        )
+        ground = Ground.on(config, database, clock)
+        fleet = Fleet(ground, hosts, authority)
+        bell = Bell()
+        # Who uses it, and what is told of it.
+        self.events = ground.events
+        self.users = Users(ground)
+        self.tokens = Tokens(ground)
+        self.logins = Logins(ground, self.users)
+        # Where images live, and the ways to their bytes.
+        self.hosts = fleet.hosts
+        self.domains = fleet.domains
+        self.enrolment = Enrolment(ground, fleet.hosts, authority, config.url)
+        self.proxies = Proxies(ground, signer, authority)
+        issuing = Issuing(signer, fleet.hosts, self.proxies)
+        self.images = Images(ground, fleet, issuing)
+        self.disks = Disks(ground, fleet)
+        # How bytes come and go: what moves, how it begins, goes on and ends.
+        moves = Moves(ground)
+        live = Live(ground, fleet, sessions)
+        uploads = Uploads(ground, fleet, live, moves)
+        disk_transfers = DiskTransfers(ground, fleet, live, moves, self.images)
+        resuming = Resuming(fleet, live, moves)
+        finalizing = Finalizing(ground, fleet, live, moves)
+        shown = Shown(live, _addresses.images(config))
+        self.transfers = Transfers(ground, fleet, live, moves, finalizing, resuming, uploads, disk_transfers, shown, issuing, bell)
+        # What goes on unasked.
+        tending = Tending(ground, fleet, live, moves, finalizing, resuming, bell)
+        rounds = Rounds(ground, fleet, live, tending, self.enrolment, self.images, Digesting(ground, fleet))
+        sweeping = Sweeping(ground, self.disks, self.logins, self.tokens, self.enrolment)
+        self.monitor = Monitor(ground, fleet, rounds, tending, sweeping, bell)
         sessions.on_stopped = self.monitor.stopped

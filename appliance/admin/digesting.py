@@ -10,9 +10,9 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from appliance import errors
-from appliance.admin import hosts, models, placement
-from appliance.admin.clock import Clock
-from appliance.admin.database import Database
+from appliance.admin import models
+from appliance.admin.fleet import Fleet
+from appliance.admin.ground import Ground
 from imaged import client
 
 log = logging.getLogger(__name__)
@@ -31,20 +31,18 @@ class Job:
 
 
 class Digesting:
-    def __init__(self, database: Database, hosts: hosts.Hosts, places: placement.Placement, clock: Clock):
-        self._database = database
-        self._hosts = hosts
-        self._places = places
-        self._clock = clock
+    def __init__(self, ground: Ground, fleet: Fleet):
+        self._ground = ground
+        self._fleet = fleet
         self._jobs: dict[str, Job] = {}
         self._resting: dict[str, float] = {}
 
     def tend(self, host: models.Host) -> None:
         """For the monitor: has the host hash the next image, or sees how far it is."""
-        if self._clock.steady() < self._resting.get(host.id, 0.0):
+        if self._ground.clock.steady() < self._resting.get(host.id, 0.0):
             return
         try:
-            with self._hosts.asking(host) as control:
+            with self._fleet.hosts.asking(host) as control:
                 job = self._jobs.get(host.id)
                 if job is None:
                     self._begin(control, host)
@@ -55,15 +53,15 @@ class Digesting:
             self._rest(host)
 
     def _begin(self, control: client.Control, host: models.Host) -> None:
-        with self._database.reading() as session:
+        with self._ground.database.reading() as session:
             waiting = sa.select(models.Image).where(*_waiting()).order_by(models.Image.completed_at)
-            image = next((image for image in session.scalars(waiting) if self._places.any(image.domain).id == host.id), None)
+            image = next((image for image in session.scalars(waiting) if self._fleet.places.any(image.domain).id == host.id), None)
         if image is not None and image.completed_at is not None:
             job = control.sha256(image.domain_id, image.volume or "")
             self._jobs[host.id] = Job(job["id"], image.id, image.completed_at)
 
     def _go_on(self, control: client.Control, host: models.Host, job: Job) -> None:
-        with self._database.reading() as session:
+        with self._ground.database.reading() as session:
             still = session.scalar(sa.select(models.Image.id).where(*_waiting(), *_same(job)))
         if still is None:
             # Somebody has begun to write it, or to read it: its disk is theirs.
@@ -84,13 +82,13 @@ class Digesting:
             log.warning("Image %s could not be hashed: %s", job.image, (told["error"] or {}).get("message", told["state"]))
             self._rest(host)
             return
-        with self._database.session() as session:
+        with self._ground.database.session() as session:
             # What was written meanwhile was completed at another time.
             known = sa.update(models.Image).where(*_waiting(), *_same(job)).values(sha256=told["result"]["sha256"])
             session.execute(known, execution_options={"synchronize_session": False})
 
     def _rest(self, host: models.Host) -> None:
-        self._resting[host.id] = self._clock.steady() + AGAIN
+        self._resting[host.id] = self._ground.clock.steady() + AGAIN
 
 
 def _waiting() -> tuple[sa.ColumnElement[bool], ...]:

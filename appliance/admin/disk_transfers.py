@@ -8,11 +8,10 @@ import sqlalchemy as sa
 from sqlalchemy import orm
 
 from appliance import errors
-from appliance.admin import admission, events, hosts, images, kinds, live, models, moves, placement, rights, views
-from appliance.admin.clock import Clock
-from appliance.admin.database import Database
+from appliance.admin import admission, events, images, kinds, live, models, moves, rights, views
+from appliance.admin.fleet import Fleet
+from appliance.admin.ground import Ground
 from appliance.admin.phases import Event, Phase
-from appliance.config import Config
 
 DIRECTIONS = ("upload", "download")
 FORMATS = ("raw", "qcow2")
@@ -22,27 +21,12 @@ MAX_INACTIVITY = (1 << 31) - 1
 
 
 class DiskTransfers:
-    def __init__(
-        self,
-        config: Config,
-        database: Database,
-        hosts: hosts.Hosts,
-        images: images.Images,
-        places: placement.Placement,
-        live: live.Live,
-        moves: moves.Moves,
-        events: events.Events,
-        clock: Clock,
-    ):
-        self._config = config
-        self._database = database
-        self._hosts = hosts
-        self._images = images
-        self._places = places
+    def __init__(self, ground: Ground, fleet: Fleet, live: live.Live, moves: moves.Moves, images: images.Images):
+        self._ground = ground
+        self._fleet = fleet
         self._live = live
         self._moves = moves
-        self._events = events
-        self._clock = clock
+        self._images = images
 
     def start(self, user: views.User, request: views.NewImageTransfer) -> str:
         """Locks the disk and returns the transfer's id: data may come, or go, when this returns.
@@ -51,22 +35,22 @@ class DiskTransfers:
         nothing has changed.
         """
         self._check(request)
-        with self._database.reading() as session:
+        with self._ground.database.reading() as session:
             image = images.find(session, request.image)
         if request.direction == "upload":
             rights.upload(user)
             rights.change(user, image.owner_id, "upload to this disk")
-        host = self._places.choose(image.domain, request.host)
-        with self._hosts.asking(host) as control:
+        host = self._fleet.places.choose(image.domain, request.host)
+        with self._fleet.hosts.asking(host) as control:
             # A host that hangs is told of at once: what comes may take long, and is waited for.
             control.info()
         transfer_id = models.new_id()
         # Before it is seen: the monitor would take it for what a process that died had begun.
         with self._live.holding(transfer_id):
-            with self._database.session() as session:
+            with self._ground.database.session() as session:
                 image = images.find(session, request.image)
                 self._lock(session, transfer_id, user, image, host, request)
-            with self._database.reading() as session:
+            with self._ground.database.reading() as session:
                 transfer = session.get_one(models.Transfer, transfer_id)
             try:
                 if request.direction == "upload":
@@ -76,7 +60,7 @@ class DiskTransfers:
             except errors.ApplianceError as error:
                 self._undo(transfer, error)
                 raise
-            self._move(transfer, Event.READY)
+            self._moves.move(transfer, Event.READY)
             self._live.beat(transfer_id)
         return transfer_id
 
@@ -107,8 +91,8 @@ class DiskTransfers:
         has = "qcow2" if image.format == "qcow2" else "raw"
         # A raw disk has nothing but what a guest sees, whatever the client calls it; a qcow2 can be shown as either.
         wants = "raw" if has == "raw" else request.format
-        upload, now = request.direction == "upload", self._clock.now()
-        patience = self._config.inactivity_timeout if request.inactivity_timeout is None else request.inactivity_timeout
+        upload, now = request.direction == "upload", self._ground.clock.now()
+        patience = self._ground.config.inactivity_timeout if request.inactivity_timeout is None else request.inactivity_timeout
         transfer = models.Transfer(
             id=transfer_id,
             image_id=image.id,
@@ -152,26 +136,21 @@ class DiskTransfers:
         session.add(transfer)
         session.flush()
         message = f"{'An upload to' if upload else 'A download of'} {image.name} in {image.domain.name} was started"
-        self._events.record(session, "transfer-created", message, user=user, transfer=transfer, image=image)
+        self._ground.events.record(session, "transfer-created", message, user=user, transfer=transfer, image=image)
 
     def _undo(self, transfer: models.Transfer, error: errors.ApplianceError) -> None:
         """The disk is as it was. If the host cannot be asked now, the monitor sees to it."""
         if kinds.replaces(transfer) or not self._live.revoke(transfer):
             # Of a file that was to be replaced nothing may be left already.
-            self._move(transfer, Event.FAIL, reason=(error.code, error.sentence))
+            self._moves.move(transfer, Event.FAIL, reason=(error.code, error.sentence))
             return
-        with self._database.session() as session:
+        with self._ground.database.session() as session:
             image = session.get_one(models.Image, transfer.image_id)
             message = f"The {transfer.direction} of {transfer.name} could not be started: {error.sentence}"
-            self._events.record(session, "transfer-refused", message, severity=events.WARNING, transfer=transfer, image=image)
+            self._ground.events.record(session, "transfer-refused", message, severity=events.WARNING, transfer=transfer, image=image)
             image.status, image.reason, image.transfer_id = "ok", None, None
             session.execute(sa.delete(models.Transfer).where(models.Transfer.id == transfer.id))
         self._live.forget(transfer.id)
-
-    def _move(self, transfer: models.Transfer, event: Event, **options) -> None:
-        with self._database.session() as session:
-            session.add(transfer)
-            self._moves.move(session, transfer, event, **options)
 
 
 def _size(image: models.Image, direction: str, format: str) -> int:

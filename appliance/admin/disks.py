@@ -10,10 +10,9 @@ import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
 from appliance import errors
-from appliance.admin import admission, domains, events, hosts, images, models, names, placement, rights, views
-from appliance.admin.clock import Clock
-from appliance.admin.database import Database
-from appliance.config import Config
+from appliance.admin import admission, domains, events, images, models, names, rights, views
+from appliance.admin.fleet import Fleet
+from appliance.admin.ground import Ground
 from imaged import client, units
 
 log = logging.getLogger(__name__)
@@ -24,23 +23,9 @@ MAX_DESCRIPTION = 4096
 
 
 class Disks:
-    def __init__(
-        self,
-        config: Config,
-        database: Database,
-        hosts: hosts.Hosts,
-        domains: domains.Domains,
-        places: placement.Placement,
-        events: events.Events,
-        clock: Clock,
-    ):
-        self._config = config
-        self._database = database
-        self._hosts = hosts
-        self._domains = domains
-        self._places = places
-        self._events = events
-        self._clock = clock
+    def __init__(self, ground: Ground, fleet: Fleet):
+        self._ground = ground
+        self._fleet = fleet
         self._lock = threading.Lock()
         #: Disks that a request of this process makes: the monitor leaves them to it.
         self._in_hand: set[str] = set()
@@ -53,11 +38,11 @@ class Disks:
         """
         rights.upload(user)
         disk_id = self._checked(request)
-        with self._database.reading() as session:
+        with self._ground.database.reading() as session:
             domain = domains.find(session, request.domain)
         admission.suits(domain, request.format)
-        host = self._places.choose(domain)
-        with self._hosts.asking(host) as control:
+        host = self._fleet.places.choose(domain)
+        with self._fleet.hosts.asking(host) as control:
             # A host that hangs is told of at once: what comes may take long, and is waited for.
             control.info()
         with self._holding(disk_id):
@@ -67,24 +52,24 @@ class Disks:
             except errors.ApplianceError as error:
                 self._undo(request, image, error)
                 raise
-            with self._database.session() as session:
+            with self._ground.database.session() as session:
                 session.add(image)
                 image.status, image.reason = "ok", None
                 image.size, image.virtual_size, image.actual_size = volume["size"], volume["virtual_size"], volume["allocated"]
                 message = f"Disk {image.name} ({units.size(request.size)}) was made in {domain.name}"
-                self._events.record(session, "disk-created", message, user=user, image=image, correlation_id=request.correlation_id)
+                self._ground.events.record(session, "disk-created", message, user=user, image=image, correlation_id=request.correlation_id)
                 return images.view(image)
 
     def update(self, user: views.User, disk_id: str, *, name: str | None = None, description: str | None = None) -> views.Image:
         """Gives an image another name or description; None leaves it. Raises errors.NotFound, Forbidden, BadName, Invalid, NameTaken."""
         name = None if name is None else names.check(name)
         description = None if description is None else _text("description", description, MAX_DESCRIPTION)
-        with self._database.reading() as session:
+        with self._ground.database.reading() as session:
             image = images.find(session, disk_id)
         rights.change(user, image.owner_id, "change this image")
         before, domain = image.name, image.domain.name
         try:
-            with self._database.session() as session:
+            with self._ground.database.session() as session:
                 session.add(image)
                 if name is not None:
                     image.name = name
@@ -92,14 +77,14 @@ class Disks:
                 if description is not None:
                     image.description = description
                 if image.name != before:
-                    self._events.record(session, "image-renamed", f"{before} is called {image.name} now", user=user, image=image)
+                    self._ground.events.record(session, "image-renamed", f"{before} is called {image.name} now", user=user, image=image)
         except IntegrityError:
             raise errors.NameTaken(domain=domain, name=name) from None
         return images.view(image)
 
     def tend(self) -> None:
         """For the monitor: what a process that died had begun to make is removed. Nobody was told that it is there."""
-        with self._database.session() as session:
+        with self._ground.database.session() as session:
             begun = sa.select(models.Image).where(
                 models.Image.status == "locked", models.Image.transfer_id.is_(None), models.Image.deleting.is_(False)
             )
@@ -111,7 +96,7 @@ class Disks:
         """The new disk's id. Raises errors.Invalid, errors.BadName."""
         if request.name:
             names.check(request.name)
-        most = min(self._config.max_virtual_size, self._config.max_image_size)
+        most = min(self._ground.config.max_virtual_size, self._ground.config.max_image_size)
         if not 1 <= request.size <= most:
             raise errors.Invalid(field="size", reason=f"it must be from 1 to {most} bytes")
         admission.one_of("format", request.format, FORMATS)
@@ -163,10 +148,10 @@ class Disks:
             description=request.description,
             allocation=request.allocation,
             backup=request.backup,
-            created_at=self._clock.now(),
+            created_at=self._ground.clock.now(),
         )
         try:
-            with self._database.session() as session:
+            with self._ground.database.session() as session:
                 session.add(image)
                 session.flush()
                 session.refresh(image)
@@ -178,7 +163,7 @@ class Disks:
         """The volume on the host, ready."""
         # A sparse disk takes room as it is filled. How much will be is what a client may have measured.
         initial = 0 if request.initial_size is None else min(request.initial_size, request.size)
-        with self._hosts.asking(host) as control:
+        with self._fleet.hosts.asking(host) as control:
             try:
                 return control.create_volume(
                     image.domain_id,
@@ -199,13 +184,13 @@ class Disks:
                     raise errors.Invalid(field="size", reason=refused.message) from None
                 raise
             finally:
-                self._domains.changed(image.domain_id)
+                self._fleet.domains.changed(image.domain_id)
 
     def _undo(self, request: views.NewDisk, image: models.Image, error: errors.ApplianceError) -> None:
         """Nothing is left of it; what the host cannot be asked to remove now, the monitor will."""
-        with self._database.session() as session:
+        with self._ground.database.session() as session:
             message = f"Disk {image.name} could not be made: {error.sentence}"
-            self._events.record(
+            self._ground.events.record(
                 session, "disk-refused", message, severity=events.WARNING, image=image, correlation_id=request.correlation_id
             )
             session.execute(sa.update(models.Image).where(models.Image.id == image.id).values(deleting=True))

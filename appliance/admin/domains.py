@@ -9,8 +9,7 @@ from sqlalchemy import orm
 
 from appliance import errors
 from appliance.admin import events, hosts, models, phases, placement, views
-from appliance.admin.clock import Clock
-from appliance.admin.database import Database
+from appliance.admin.ground import Ground
 
 KINDS = ("data", "iso")
 NUMBERS = ("capacity", "free", "reserved", "available")
@@ -25,12 +24,10 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
 
 
 class Domains:
-    def __init__(self, database: Database, hosts: hosts.Hosts, places: placement.Placement, events: events.Events, clock: Clock):
-        self._database = database
+    def __init__(self, ground: Ground, hosts: hosts.Hosts, places: placement.Placement):
+        self._ground = ground
         self._hosts = hosts
         self._places = places
-        self._events = events
-        self._clock = clock
         self._lock = threading.Lock()
         self._numbers: dict[str, tuple[float, dict[str, int] | None]] = {}
         self._kept: dict[str, float] = {}
@@ -44,20 +41,20 @@ class Domains:
         """
         if kind not in KINDS:
             raise errors.Invalid(field="kind", reason=f"it must be one of {', '.join(KINDS)}")
-        with self._database.reading() as session:
+        with self._ground.database.reading() as session:
             domain = session.scalar(sa.select(models.Domain).where(models.Domain.name == name))
         domain_id = domain.id if domain else domain_id or models.new_id()
         with self._hosts.asking(views.Ref(host.id, host.name)) as control:
             told = control.add_domain(domain_id, name=name, path=path)
-        with self._database.session() as session:
+        with self._ground.database.session() as session:
             domain = session.get(models.Domain, domain_id)
             if domain is None:
-                domain = models.Domain(id=domain_id, name=name, kind=kind, created_at=self._clock.now())
+                domain = models.Domain(id=domain_id, name=name, kind=kind, created_at=self._ground.clock.now())
                 session.add(domain)
-                self._events.record(session, "domain-added", f"Storage domain {name} was added on host {host.name}", user=user)
+                self._ground.events.record(session, "domain-added", f"Storage domain {name} was added on host {host.name}", user=user)
             seen = next((seen for seen in domain.seen_by if seen.host_id == host.id), None)
             if seen is None:
-                seen = models.DomainHost(host_id=host.id, added_at=self._clock.now())
+                seen = models.DomainHost(host_id=host.id, added_at=self._ground.clock.now())
                 domain.seen_by.append(seen)
             seen.path = told["path"]
             for number in NUMBERS:
@@ -76,7 +73,7 @@ class Domains:
         host = self._hosts.get(new.host)
         if not host.enrolled:
             raise errors.Invalid(field="host", reason=f"{host.name} has not been enrolled yet")
-        with self._database.reading() as session:
+        with self._ground.database.reading() as session:
             if session.scalar(sa.select(models.Domain.id).where(models.Domain.name == new.name)):
                 raise errors.DomainExists(name=new.name)
             known = set(session.scalars(sa.select(models.Domain.id)))
@@ -86,7 +83,7 @@ class Domains:
 
     def remove(self, domain: str, user: views.User | None = None) -> None:
         """Forgets the domain (id or name); its directory stays. Raises errors.NotFound, errors.DomainInUse."""
-        with self._database.session() as session:
+        with self._ground.database.session() as session:
             found = find(session, domain)
             images = session.scalar(sa.select(sa.func.count()).where(models.Image.domain_id == found.id))
             if images:
@@ -97,7 +94,7 @@ class Domains:
                 raise errors.DomainInUse(domain=found.name, reason="it has transfers that are not finished")
             session.execute(sa.delete(models.Transfer).where(here), execution_options={"synchronize_session": False})
             session.delete(found)
-            self._events.record(session, "domain-removed", f"Storage domain {found.name} was removed", user=user)
+            self._ground.events.record(session, "domain-removed", f"Storage domain {found.name} was removed", user=user)
         self.changed(found.id)
 
     def learn(self, host: models.Host) -> None:
@@ -108,28 +105,28 @@ class Domains:
         """
         with self._hosts.asking(host) as control:
             told = {domain["id"]: domain["path"] for domain in control.domains()}
-        with self._database.session() as session:
+        with self._ground.database.session() as session:
             for domain in session.scalars(sa.select(models.Domain)):
                 seen = next((seen for seen in domain.seen_by if seen.host_id == host.id), None)
                 if domain.id in told and seen is None:
-                    domain.seen_by.append(models.DomainHost(host_id=host.id, path=told[domain.id], added_at=self._clock.now()))
-                    self._events.record(session, "domain-seen", f"Host {host.name} sees storage domain {domain.name}")
+                    domain.seen_by.append(models.DomainHost(host_id=host.id, path=told[domain.id], added_at=self._ground.clock.now()))
+                    self._ground.events.record(session, "domain-seen", f"Host {host.name} sees storage domain {domain.name}")
                 elif domain.id in told and seen is not None:
                     seen.path = told[domain.id]
                 elif seen is not None and len(domain.seen_by) > 1:
                     domain.seen_by.remove(seen)
                     message = f"Host {host.name} does not see storage domain {domain.name} any more"
-                    self._events.record(session, "domain-lost", message, severity=events.WARNING)
+                    self._ground.events.record(session, "domain-lost", message, severity=events.WARNING)
 
     def all(self) -> tuple[views.Domain, ...]:
         """By name."""
-        with self._database.reading() as session:
+        with self._ground.database.reading() as session:
             ids = list(session.scalars(sa.select(models.Domain.id).order_by(models.Domain.name)))
         return tuple(self.get(domain_id) for domain_id in ids)
 
     def get(self, domain: str) -> views.Domain:
         """The domain of that id or name, with its host's numbers. Raises errors.NotFound."""
-        with self._database.reading() as session:
+        with self._ground.database.reading() as session:
             found = find(session, domain)
             images = session.scalar(sa.select(sa.func.count()).where(models.Image.domain_id == found.id)) or 0
         numbers = self._fresh(found)
@@ -163,7 +160,7 @@ class Domains:
         """Numbers not older than `FRESH`; None if the host does not give them."""
         with self._lock:
             time, numbers = self._numbers.get(domain.id, (0.0, None))
-            known = domain.id in self._numbers and self._clock.steady() - time < FRESH
+            known = domain.id in self._numbers and self._ground.clock.steady() - time < FRESH
         # A host that hangs would hold every page for as long as a call may take, for each of its domains.
         host = self._places.any(domain)
         if known or not host.up or self._hosts.silent(host.id):
@@ -175,14 +172,14 @@ class Domains:
             return None
 
     def _remember(self, domain: models.Domain, numbers: dict[str, int] | None) -> None:
-        now = self._clock.steady()
+        now = self._ground.clock.steady()
         with self._lock:
             self._numbers[domain.id] = (now, numbers)
             keep = numbers is not None and now - self._kept.get(domain.id, -KEEP) >= KEEP
             if keep:
                 self._kept[domain.id] = now
         if keep and numbers:
-            with self._database.session() as session:
+            with self._ground.database.session() as session:
                 session.execute(sa.update(models.Domain).where(models.Domain.id == domain.id).values(**numbers))
 
 

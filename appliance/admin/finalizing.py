@@ -3,11 +3,10 @@
 import logging
 
 from appliance import errors
-from appliance.admin import admission, domains, events, hosts, kinds, live, models, moves, phases, placement
-from appliance.admin.clock import Clock
-from appliance.admin.database import Database
+from appliance.admin import admission, events, kinds, live, models, moves, phases, placement
+from appliance.admin.fleet import Fleet
+from appliance.admin.ground import Ground
 from appliance.admin.phases import Event, Phase
-from appliance.config import Config
 from imaged import client
 
 log = logging.getLogger(__name__)
@@ -21,25 +20,11 @@ HOSTS_FAULT = ("internal", "no-program")
 class Finalizing:
     """Works on the transfers whose phase is one of `phases.ENDING`. All that it must remember is in the database and on the host."""
 
-    def __init__(
-        self,
-        config: Config,
-        database: Database,
-        hosts: hosts.Hosts,
-        domains: domains.Domains,
-        live: live.Live,
-        moves: moves.Moves,
-        events: events.Events,
-        clock: Clock,
-    ):
-        self._config = config
-        self._database = database
-        self._hosts = hosts
-        self._domains = domains
+    def __init__(self, ground: Ground, fleet: Fleet, live: live.Live, moves: moves.Moves):
+        self._ground = ground
+        self._fleet = fleet
         self._live = live
         self._moves = moves
-        self._events = events
-        self._clock = clock
         self._resting: dict[str, float] = {}
 
     def advance(self, transfer: models.Transfer) -> None:
@@ -49,7 +34,7 @@ class Finalizing:
                 pass
         except (errors.HostDown, errors.HostRefused) as error:
             log.info("Transfer %s (%s) has to wait: %s", transfer.id, transfer.phase, error)
-            if transfer.expires_at and transfer.expires_at <= self._clock.now():
+            if transfer.expires_at and transfer.expires_at <= self._ground.clock.now():
                 self._give_up(transfer, error)
 
     def _step(self, transfer: models.Transfer) -> bool:
@@ -57,7 +42,7 @@ class Finalizing:
         if not self._live.revoke(transfer):
             raise errors.HostDown(host=transfer.host.name)
         if transfer.phase in (Phase.CANCELLED_USER, Phase.CANCELLED_SYSTEM):
-            self._move(transfer, Event.CLEANUP)
+            self._moves.move(transfer, Event.CLEANUP)
             return True
         if transfer.phase == Phase.FINALIZING_SUCCESS and not kinds.download(transfer):
             return self._complete(transfer) if transfer.verdict else self._verify(transfer)
@@ -66,9 +51,9 @@ class Finalizing:
 
     def _verify(self, transfer: models.Transfer) -> bool:
         """Asks for the verification, or how it goes. Its result is written down before the volume is touched."""
-        if self._clock.steady() < self._resting.get(transfer.id, 0.0):
+        if self._ground.clock.steady() < self._resting.get(transfer.id, 0.0):
             return False
-        with self._hosts.asking(transfer.host) as control:
+        with self._fleet.hosts.asking(transfer.host) as control:
             try:
                 job = control.job(transfer.job) if transfer.job else self._start(control, transfer)
             except client.Refused as refused:
@@ -78,7 +63,7 @@ class Finalizing:
                     return True
                 if refused.status >= 500:
                     raise
-                self._move(transfer, Event.FAIL, reason=(refused.code, _sentence(refused.message)))
+                self._moves.move(transfer, Event.FAIL, reason=(refused.code, _sentence(refused.message)))
                 return True
         if job["state"] == "running":
             self._live.verify[transfer.id] = {"step": job["step"], "done": job["done"], "total": job["total"]}
@@ -87,11 +72,11 @@ class Finalizing:
             self._live.keep(transfer, verdict=job["result"], reason_code=None, reason=None)
         elif job["state"] == "failed" and job["error"]["code"] in HOSTS_FAULT:
             # The host's fault, not the image's: its bytes are good as far as anybody knows, and wait until it is mended.
-            self._resting[transfer.id] = self._clock.steady() + AGAIN
+            self._resting[transfer.id] = self._ground.clock.steady() + AGAIN
             self._live.keep(transfer, job=None, reason_code="host-failed", reason=_sentence(job["error"]["message"]))
             raise errors.HostRefused(host=transfer.host.name, reason=job["error"]["message"])
         elif job["state"] == "failed":
-            self._move(transfer, Event.FAIL, reason=(job["error"]["code"], _sentence(job["error"]["message"])))
+            self._moves.move(transfer, Event.FAIL, reason=(job["error"]["code"], _sentence(job["error"]["message"])))
         else:
             self._live.keep(transfer, job=None)
         return True
@@ -102,7 +87,7 @@ class Finalizing:
             transfer.volume,
             format=admission.file_format(transfer.volume),
             sha256=transfer.expected_sha256,
-            max_virtual_size=self._config.max_virtual_size,
+            max_virtual_size=self._ground.config.max_virtual_size,
             # oVirt's clients wait a minute: a large disk is hashed afterwards (digesting.py).
             digest=not kinds.of_disk(transfer),
         )
@@ -111,16 +96,16 @@ class Finalizing:
 
     def _complete(self, transfer: models.Transfer) -> bool:
         """The bytes are good: the file gets its name, then the image is ok. In this order an image that is ok always has a file."""
-        with self._hosts.asking(transfer.host) as control:
+        with self._fleet.hosts.asking(transfer.host) as control:
             try:
                 volume = control.complete_volume(transfer.domain_id, transfer.volume)
             except client.Refused as refused:
                 if refused.status >= 500:
                     raise
-                self._move(transfer, Event.FAIL, reason=(refused.code, _sentence(refused.message)))
+                self._moves.move(transfer, Event.FAIL, reason=(refused.code, _sentence(refused.message)))
                 return True
         verdict = transfer.verdict or {}
-        with self._database.session() as session:
+        with self._ground.database.session() as session:
             session.add(transfer)
             image = session.get(models.Image, transfer.image_id)
             if image is not None:
@@ -130,8 +115,8 @@ class Finalizing:
                 image.virtual_size = verdict["virtual_size"]
                 image.bootable = verdict.get("bootable")
                 image.label = verdict.get("label")
-                image.completed_at = self._clock.now()
-            self._moves.move(session, transfer, Event.DONE)
+                image.completed_at = self._ground.clock.now()
+            self._moves.within(session, transfer, Event.DONE)
         self._ended(transfer)
         return True
 
@@ -140,7 +125,7 @@ class Finalizing:
         if self._spares(transfer):
             self._unlock(transfer)
             return
-        with self._hosts.asking(transfer.host) as control:
+        with self._fleet.hosts.asking(transfer.host) as control:
             control.delete_volume(transfer.domain_id, transfer.volume)
         self._drop(transfer)
 
@@ -148,27 +133,27 @@ class Finalizing:
         """The disk is as good as before the transfer: it was only read, or nobody could send anything yet."""
         if kinds.download(transfer):
             return True
-        with self._database.reading() as session:
+        with self._ground.database.reading() as session:
             image = session.get(models.Image, transfer.image_id) if transfer.image_id else None
         failed = kinds.of_disk(transfer) and transfer.phase == Phase.FINALIZING_FAILURE
         return failed and image is not None and image.status != "illegal"
 
     def _unlock(self, transfer: models.Transfer) -> None:
-        with self._database.session() as session:
+        with self._ground.database.session() as session:
             session.add(transfer)
             image = session.get(models.Image, transfer.image_id) if transfer.image_id else None
             if image is not None:
                 image.status, image.reason, image.transfer_id = "ok", None, None
-            self._moves.move(session, transfer, Event.DONE)
+            self._moves.within(session, transfer, Event.DONE)
         self._ended(transfer)
 
     def _drop(self, transfer: models.Transfer) -> None:
-        with self._database.session() as session:
+        with self._ground.database.session() as session:
             session.add(transfer)
             image = session.get(models.Image, transfer.image_id) if transfer.image_id else None
             # As oVirt does it: of a disk whose upload failed nothing is left but the transfer, which says why.
             forgotten = transfer.phase == Phase.FINALIZING_CLEANUP or kinds.of_disk(transfer)
-            self._moves.move(session, transfer, Event.DONE)
+            self._moves.within(session, transfer, Event.DONE)
             if image is not None and forgotten:
                 session.delete(image)
             elif image is not None:
@@ -180,25 +165,20 @@ class Finalizing:
         if self._spares(transfer) and (Phase(transfer.phase), Event.DONE) in phases.MOVES:
             self._unlock(transfer)
         elif transfer.phase == Phase.FINALIZING_SUCCESS:
-            self._move(transfer, Event.FAIL, reason=(error.code, error.sentence))
+            self._moves.move(transfer, Event.FAIL, reason=(error.code, error.sentence))
         elif (Phase(transfer.phase), Event.CLEANUP) in phases.MOVES:
-            self._move(transfer, Event.CLEANUP)
+            self._moves.move(transfer, Event.CLEANUP)
         else:
             where = f"host {transfer.host.name}, in {placement.path(transfer.domain, transfer.host)}, as {transfer.volume}"
-            with self._database.session() as session:
+            with self._ground.database.session() as session:
                 message = f"What had arrived of {transfer.name} may still be on {where}: {error.sentence}"
-                self._events.record(session, "bytes-left", message, severity=events.WARNING, transfer=transfer)
+                self._ground.events.record(session, "bytes-left", message, severity=events.WARNING, transfer=transfer)
             self._drop(transfer)
-
-    def _move(self, transfer: models.Transfer, event: Event, **options) -> None:
-        with self._database.session() as session:
-            session.add(transfer)
-            self._moves.move(session, transfer, event, **options)
 
     def _ended(self, transfer: models.Transfer) -> None:
         self._live.forget(transfer.id)
         self._resting.pop(transfer.id, None)
-        self._domains.changed(transfer.domain_id)
+        self._fleet.domains.changed(transfer.domain_id)
 
 
 def _sentence(text: str) -> str:

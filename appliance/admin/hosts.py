@@ -11,8 +11,7 @@ from sqlalchemy.exc import IntegrityError
 
 from appliance import authority, config, errors
 from appliance.admin import events, models, phases, views
-from appliance.admin.clock import Clock
-from appliance.admin.database import Database
+from appliance.admin.ground import Ground
 from appliance.transfer import hosts as transfer_hosts
 from imaged import client
 
@@ -31,18 +30,9 @@ class Hosts:
     `authority` proves the hosts to us, and us to them; without one there are only those on unix sockets.
     """
 
-    def __init__(
-        self,
-        database: Database,
-        hosts: transfer_hosts.Hosts,
-        events: events.Events,
-        clock: Clock,
-        authority: authority.Authority | None = None,
-    ):
-        self._database = database
-        self._hosts = hosts
-        self._events = events
-        self._clock = clock
+    def __init__(self, ground: Ground, connections: transfer_hosts.Hosts, authority: authority.Authority | None = None):
+        self._ground = ground
+        self._connections = connections
         self._authority = authority
         self._silent_since: dict[str, float] = {}
         self._answered: dict[str, float] = {}
@@ -54,12 +44,12 @@ class Hosts:
 
         `public` is where clients from outside reach its images service, if they can.
         """
-        with self._database.session() as session:
+        with self._ground.database.session() as session:
             host = session.scalar(sa.select(models.Host).where(models.Host.name == name))
             if host is None:
-                host = models.Host(name=name, up=True, created_at=self._clock.now())
+                host = models.Host(name=name, up=True, created_at=self._ground.clock.now())
                 session.add(host)
-                self._events.record(session, "host-added", f"Host {name} was added")
+                self._ground.events.record(session, "host-added", f"Host {name} was added")
             host.control, host.images, host.public = control, images, public
         self._register(host)
         return self.get(host.id)
@@ -88,22 +78,22 @@ class Hosts:
             public=images,
             up=False,
             enrolled=False,
-            created_at=self._clock.now(),
+            created_at=self._ground.clock.now(),
         )
         try:
-            with self._database.session() as session:
+            with self._ground.database.session() as session:
                 taken = sa.select(models.Host.id).where(sa.or_(models.Host.name == new.name, models.Host.control == host.control))
                 if session.scalar(taken):
                     raise errors.HostExists(name=new.name)
                 session.add(host)
-                self._events.record(session, "host-added", f"Host {new.name} was added", user=user)
+                self._ground.events.record(session, "host-added", f"Host {new.name} was added", user=user)
         except IntegrityError:
             raise errors.HostExists(name=new.name) from None
         return self.get(host.id)
 
     def remove(self, host_id: str, user: views.User | None = None) -> None:
         """Forgets the host (id or name). Raises errors.NotFound, errors.HostInUse."""
-        with self._database.session() as session:
+        with self._ground.database.session() as session:
             host = find(session, host_id)
             if host.address is None:
                 raise errors.HostInUse(host=host.name, reason="it is the appliance's own")
@@ -117,22 +107,22 @@ class Hosts:
             session.execute(sa.delete(models.DomainHost).where(models.DomainHost.host_id == host.id))
             session.execute(sa.update(models.Transfer).where(models.Transfer.host_id == host.id).values(host_id=None))
             session.execute(sa.delete(models.Host).where(models.Host.id == host.id), execution_options={"synchronize_session": False})
-            self._events.record(session, "host-removed", f"Host {host.name} was removed", user=user)
+            self._ground.events.record(session, "host-removed", f"Host {host.name} was removed", user=user)
         self._forget(host.id)
 
     def maintain(self, host_id: str, on: bool, user: views.User | None = None) -> views.Host:
         """Puts the host (id or name) into maintenance, or (`on` is False) makes it active again. Repeatable. Raises errors.NotFound."""
-        with self._database.session() as session:
+        with self._ground.database.session() as session:
             host = find(session, host_id)
             if host.maintenance != on:
                 host.maintenance = on
                 code, words = ("host-maintenance", "was put into maintenance") if on else ("host-activated", "was activated")
-                self._events.record(session, code, f"Host {host.name} {words}", user=user)
+                self._ground.events.record(session, code, f"Host {host.name} {words}", user=user)
         return self.get(host.id)
 
     def load(self) -> list[models.Host]:
         """Every recorded host. Connections follow: another process may have added, moved or removed one."""
-        with self._database.reading() as session:
+        with self._ground.database.reading() as session:
             hosts = list(session.scalars(sa.select(models.Host)))
         for host in hosts:
             if host.enrolled and self._registered.get(host.id) != self._terms(host):
@@ -143,26 +133,26 @@ class Hosts:
 
     def all(self) -> tuple[views.Host, ...]:
         """By name."""
-        with self._database.reading() as session:
+        with self._ground.database.reading() as session:
             hosts = session.scalars(sa.select(models.Host).order_by(models.Host.name))
             return tuple(_view(session, host) for host in hosts)
 
     def get(self, host_id: str) -> views.Host:
         """The host of that id or name. Raises errors.NotFound."""
-        with self._database.reading() as session:
+        with self._ground.database.reading() as session:
             return _view(session, find(session, host_id))
 
     def public(self, host_id: str) -> str | None:
         """Where the host's images service is reached from outside: `https://host:port`; None if it is not."""
-        with self._database.reading() as session:
+        with self._ground.database.reading() as session:
             return session.scalar(sa.select(models.Host.public).where(models.Host.id == host_id))
 
     @contextlib.contextmanager
     def asking(self, host: models.Host | views.Ref) -> Iterator[client.Control]:
         """The host's control service; what it fails with becomes errors.HostDown, and a no that nobody caught errors.HostRefused."""
-        asked = self._clock.steady()
+        asked = self._ground.clock.steady()
         try:
-            yield self._hosts.control(host.id)
+            yield self._connections.control(host.id)
         except (client.Unreachable, errors.HostDown):
             # Whoever asks next need not wait for it as long as this one did.
             self._silent(host.id, asked)
@@ -174,15 +164,15 @@ class Hosts:
         """Whether the host answers now; records it when it has been silent for `GRACE`, and when it is back."""
         if not host.enrolled:
             return False
-        asked = self._clock.steady()
+        asked = self._ground.clock.steady()
         try:
-            self._hosts.control(host.id).info(timeout=LOOK)
+            self._connections.control(host.id).info(timeout=LOOK)
         except (client.Unreachable, client.Refused, errors.HostDown) as error:
             self._silent(host.id, asked)
             if host.up and self.gone(host.id):
                 self._set(host, False, str(error), events.WARNING, f"Host {host.name} does not answer")
             return False
-        self._answered[host.id] = self._clock.steady()
+        self._answered[host.id] = self._ground.clock.steady()
         self._silent_since.pop(host.id, None)
         if not host.up:
             self._set(host, True, None, events.INFO, f"Host {host.name} answers")
@@ -195,16 +185,16 @@ class Hosts:
     def gone(self, host_id: str) -> bool:
         """The host has been silent for longer than a restart of its daemon takes."""
         since = self._silent_since.get(host_id)
-        return since is not None and self._clock.steady() - since >= GRACE
+        return since is not None and self._ground.clock.steady() - since >= GRACE
 
     def _silent(self, host_id: str, since: float) -> None:
         """It did not answer what it was asked then; it may have answered something else meanwhile."""
         self._silent_since.setdefault(host_id, max(since, self._answered.get(host_id, since)))
 
     def _set(self, host: models.Host, up: bool, reason: str | None, severity: str, message: str) -> None:
-        with self._database.session() as session:
+        with self._ground.database.session() as session:
             session.execute(sa.update(models.Host).where(models.Host.id == host.id).values(up=up, reason=reason))
-            self._events.record(session, "host-up" if up else "host-down", message, severity=severity)
+            self._ground.events.record(session, "host-up" if up else "host-down", message, severity=severity)
         host.up, host.reason = up, reason
 
     def _terms(self, host: models.Host) -> tuple:
@@ -216,13 +206,13 @@ class Hosts:
     def _register(self, host: models.Host) -> None:
         terms = self._terms(host)
         tls = terms[-1]
-        self._hosts.register(
+        self._connections.register(
             host.id, client.Control(host.control, tls=tls), client.Images(host.images, timeout=transfer_hosts.FLUSH, tls=tls)
         )
         self._registered[host.id] = terms
 
     def _forget(self, host_id: str) -> None:
-        self._hosts.forget(host_id)
+        self._connections.forget(host_id)
         self._registered.pop(host_id, None)
         self._silent_since.pop(host_id, None)
         self._answered.pop(host_id, None)

@@ -11,10 +11,9 @@ import sqlalchemy as sa
 from sqlalchemy import orm
 
 from appliance import errors
-from appliance.admin import domains, events, hosts, issuing, lists, models, placement, rights, views
-from appliance.admin.clock import Clock
-from appliance.admin.database import Database
-from appliance.config import Config
+from appliance.admin import domains, issuing, lists, models, placement, rights, views
+from appliance.admin.fleet import Fleet
+from appliance.admin.ground import Ground
 from imaged import client
 
 log = logging.getLogger(__name__)
@@ -30,25 +29,10 @@ class Reading:
 
 
 class Images:
-    def __init__(
-        self,
-        config: Config,
-        database: Database,
-        hosts: hosts.Hosts,
-        domains: domains.Domains,
-        places: placement.Placement,
-        issuing: issuing.Issuing,
-        events: events.Events,
-        clock: Clock,
-    ):
-        self._config = config
-        self._database = database
-        self._hosts = hosts
-        self._domains = domains
-        self._places = places
+    def __init__(self, ground: Ground, fleet: Fleet, issuing: issuing.Issuing):
+        self._ground = ground
+        self._fleet = fleet
         self._issuing = issuing
-        self._events = events
-        self._clock = clock
         self._lock = threading.Lock()
         self._readings: dict[str, Reading] = {}
         #: Images that a request of this process deletes: the monitor leaves them to it.
@@ -57,7 +41,7 @@ class Images:
 
     def page(self, *, domain: str | None = None, limit: int = lists.LIMIT, after: str | None = None) -> views.Page:
         """Images, newest first; those of one domain (id or name) if given. Raises errors.NotFound, errors.Invalid (`after`)."""
-        with self._database.reading() as session:
+        with self._ground.database.reading() as session:
             query = lists.newest_first(sa.select(models.Image), models.Image, after)
             if domain is not None:
                 query = query.where(models.Image.domain_id == domains.find(session, domain).id)
@@ -65,12 +49,12 @@ class Images:
 
     def get(self, image_id: str) -> views.Image:
         """Raises errors.NotFound."""
-        with self._database.reading() as session:
+        with self._ground.database.reading() as session:
             return view(find(session, image_id))
 
     def open(self, user: views.User, image_id: str) -> views.OpenImage:
         """What it takes to read the image's bytes now; every role may. Raises errors.NotFound, ImageLocked, ImageIllegal, HostDown."""
-        with self._database.reading() as session:
+        with self._ground.database.reading() as session:
             image = find(session, image_id)
         usable(image)
         reading = self._reading(image)
@@ -99,11 +83,11 @@ class Images:
 
         Raises errors.NotFound, Forbidden, ImageLocked, HostDown; then nothing has changed.
         """
-        with self._database.reading() as session:
+        with self._ground.database.reading() as session:
             image = find(session, image_id)
         rights.change(user, image.owner_id, "delete this image")
         if image.volume is not None:
-            with self._hosts.asking(self._places.any(image.domain)) as control:
+            with self._fleet.hosts.asking(self._fleet.places.any(image.domain)) as control:
                 control.info()
         with self._holding(image_id):
             self._mark(image_id)
@@ -121,7 +105,7 @@ class Images:
 
     def _mark(self, image_id: str) -> None:
         """From now on the image is being deleted. Raises errors.ImageLocked."""
-        with self._database.session() as session:
+        with self._ground.database.session() as session:
             # Marked before the first byte goes: if we die now, the monitor ends what was begun, and nobody reads half an image.
             marked = session.scalar(
                 sa.update(models.Image)
@@ -135,17 +119,17 @@ class Images:
 
     def tend(self, host: models.Host) -> None:
         """For the monitor, on `host`: ends deletions that were begun, keeps read tickets alive while they are used, revokes the others."""
-        with self._database.reading() as session:
+        with self._ground.database.reading() as session:
             leftovers = list(session.scalars(sa.select(models.Image).where(models.Image.deleting)))
         for image in leftovers:
-            if image.id in self._in_hand or self._places.any(image.domain).id != host.id:
+            if image.id in self._in_hand or self._fleet.places.any(image.domain).id != host.id:
                 continue
             try:
                 self._delete(image, None)
             except (errors.HostDown, errors.HostRefused) as error:
                 log.info("Image %s is still to be deleted: %s", image.id, error)
-        now = self._clock.steady()
-        if now - self._tended.get(host.id, 0.0) < self._config.ticket_lifetime / 4:
+        now = self._ground.clock.steady()
+        if now - self._tended.get(host.id, 0.0) < self._ground.config.ticket_lifetime / 4:
             return
         self._tended[host.id] = now
         with self._lock:
@@ -157,7 +141,7 @@ class Images:
                 log.info("The read ticket of image %s is not renewed: %s", image_id, error)
 
     def _tend(self, image_id: str, reading: Reading, now: float) -> None:
-        with self._hosts.asking(reading.host) as control:
+        with self._fleet.hosts.asking(reading.host) as control:
             try:
                 active = control.ticket(reading.ticket)["active"]
             except client.Refused as refused:
@@ -166,8 +150,8 @@ class Images:
                 with self._lock:
                     self._readings.pop(image_id, None)
                 return
-            if active or now - reading.used < self._config.ticket_lifetime:
-                control.renew_ticket(reading.ticket, self._config.ticket_lifetime)
+            if active or now - reading.used < self._ground.config.ticket_lifetime:
+                control.renew_ticket(reading.ticket, self._ground.config.ticket_lifetime)
                 return
         self._revoke(image_id)
 
@@ -175,16 +159,16 @@ class Images:
         """A ticket that is on its host now: the one that others use, renewed, or a new one."""
         with self._lock:
             known = self._readings.get(image.id)
-        host = self._places.any(image.domain)
+        host = self._fleet.places.any(image.domain)
         if known is not None and known.host.id != host.id:
             # The host of the others is away: this reader has one of its own.
             known = None
-        with self._hosts.asking(host) as control:
+        with self._fleet.hosts.asking(host) as control:
             if known is not None and self._renewed(control, known):
                 with self._lock:
-                    self._readings[image.id] = replace(known, used=self._clock.steady())
+                    self._readings[image.id] = replace(known, used=self._ground.clock.steady())
                 return known
-            reading = Reading(models.new_id(), views.Ref(host.id, host.name), self._clock.steady())
+            reading = Reading(models.new_id(), views.Ref(host.id, host.name), self._ground.clock.steady())
             control.put_ticket(
                 {
                     "uuid": reading.ticket,
@@ -192,8 +176,8 @@ class Images:
                     "size": image.size,
                     "ops": ["read"],
                     "filename": image.name,
-                    "timeout": math.ceil(self._config.ticket_lifetime),
-                    "inactivity_timeout": math.ceil(self._config.inactivity_timeout),
+                    "timeout": math.ceil(self._ground.config.ticket_lifetime),
+                    "inactivity_timeout": math.ceil(self._ground.config.inactivity_timeout),
                 }
             )
             with self._lock:
@@ -207,7 +191,7 @@ class Images:
 
     def _renewed(self, control: client.Control, reading: Reading) -> bool:
         try:
-            control.renew_ticket(reading.ticket, self._config.ticket_lifetime)
+            control.renew_ticket(reading.ticket, self._ground.config.ticket_lifetime)
             return True
         except client.Refused as refused:
             if refused.status != 404:
@@ -222,20 +206,21 @@ class Images:
         with self._lock:
             reading = self._readings.pop(image_id, None)
         if reading is not None:
-            with self._hosts.asking(reading.host) as control:
+            with self._fleet.hosts.asking(reading.host) as control:
                 control.delete_ticket(reading.ticket)
 
     def _delete(self, image: models.Image, user: views.User | None) -> None:
         """The rest of a deletion that is marked. Repeatable."""
         self._revoke(image.id)
         if image.volume is not None:
-            with self._hosts.asking(self._places.any(image.domain)) as control:
+            with self._fleet.hosts.asking(self._fleet.places.any(image.domain)) as control:
                 control.delete_volume(image.domain_id, image.volume)
-        with self._database.session() as session:
+        with self._ground.database.session() as session:
             gone = sa.delete(models.Image).where(models.Image.id == image.id, models.Image.deleting).returning(models.Image.id)
             if session.scalar(gone) is not None:
-                self._events.record(session, "image-deleted", f"{image.name} was deleted from {image.domain.name}", user=user, image=image)
-        self._domains.changed(image.domain_id)
+                message = f"{image.name} was deleted from {image.domain.name}"
+                self._ground.events.record(session, "image-deleted", message, user=user, image=image)
+        self._fleet.domains.changed(image.domain_id)
 
 
 def find(session: orm.Session, image_id: str) -> models.Image:

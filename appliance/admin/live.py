@@ -9,10 +9,9 @@ from collections.abc import Iterator
 import sqlalchemy as sa
 
 from appliance import errors
-from appliance.admin import admission, domains, hosts, kinds, models, preparing, ranges
-from appliance.admin.clock import Clock
-from appliance.admin.database import Database
-from appliance.config import Config
+from appliance.admin import admission, kinds, models, preparing, ranges
+from appliance.admin.fleet import Fleet
+from appliance.admin.ground import Ground
 from appliance.transfer import sessions
 from imaged import client
 
@@ -35,15 +34,10 @@ class Progress:
 class Live:
     """Knows how to put a transfer on its host, and how to take it off."""
 
-    def __init__(
-        self, config: Config, database: Database, hosts: hosts.Hosts, domains: domains.Domains, sessions: sessions.Sessions, clock: Clock
-    ):
-        self._config = config
-        self._database = database
-        self._hosts = hosts
-        self._domains = domains
+    def __init__(self, ground: Ground, fleet: Fleet, sessions: sessions.Sessions):
+        self._ground = ground
+        self._fleet = fleet
         self._sessions = sessions
-        self._clock = clock
         self._lock = threading.Lock()
         #: Who holds or waits for which transfer: the lock, and how many.
         self._held: dict[str, tuple[threading.RLock, int]] = {}
@@ -77,11 +71,11 @@ class Live:
 
     def beat(self, transfer_id: str) -> None:
         """A sign of life from the client."""
-        self._beats[transfer_id] = self._clock.steady()
+        self._beats[transfer_id] = self._ground.clock.steady()
 
     def silence(self, transfer_id: str) -> float:
         """Seconds since the client's last sign of life: a heartbeat, or a byte. The count begins when it is first asked for."""
-        now = self._clock.steady()
+        now = self._ground.clock.steady()
         last = max(self._beats.setdefault(transfer_id, now), self._sessions.last_activity(transfer_id) or 0.0)
         return now - last
 
@@ -97,7 +91,7 @@ class Live:
         """
         if not transfer.ticket:
             self.keep(transfer, ticket=models.new_id())
-        with self._hosts.asking(transfer.host) as control:
+        with self._fleet.hosts.asking(transfer.host) as control:
             try:
                 control.put_ticket(self._terms(transfer, preparing.prepare(control, transfer)))
             except client.Refused as refused:
@@ -106,8 +100,8 @@ class Live:
                     raise admission.no_space(transfer.domain, available, transfer) from None
                 raise
             finally:
-                self._domains.changed(transfer.domain_id)
-        self._renewed[transfer.id] = self._clock.steady()
+                self._fleet.domains.changed(transfer.domain_id)
+        self._renewed[transfer.id] = self._ground.clock.steady()
         self.tend(transfer)
 
     def tend(self, transfer: models.Transfer) -> None:
@@ -115,7 +109,7 @@ class Live:
         if not transfer.ticket:
             self.connect(transfer)
             return
-        with self._hosts.asking(transfer.host) as control:
+        with self._fleet.hosts.asking(transfer.host) as control:
             try:
                 told = control.ticket(transfer.ticket)
                 # What exports a disk may have died while the daemon lives.
@@ -124,9 +118,9 @@ class Live:
                     control.put_ticket(self._terms(transfer, url))
                 self._learn(transfer, told)
                 self._admit(transfer)
-                if self._clock.steady() - self._renewed.get(transfer.id, 0.0) >= self._config.ticket_lifetime / 4:
-                    control.renew_ticket(transfer.ticket, self._config.ticket_lifetime)
-                    self._renewed[transfer.id] = self._clock.steady()
+                if self._ground.clock.steady() - self._renewed.get(transfer.id, 0.0) >= self._ground.config.ticket_lifetime / 4:
+                    control.renew_ticket(transfer.ticket, self._ground.config.ticket_lifetime)
+                    self._renewed[transfer.id] = self._ground.clock.steady()
                 return
             except client.Refused as refused:
                 if refused.status != 404:
@@ -141,11 +135,11 @@ class Live:
         self.cut(transfer)
         if not transfer.ticket:
             return True
-        if self._hosts.gone(transfer.host.id) and not self._hosts.look(transfer.host):
+        if self._fleet.hosts.gone(transfer.host.id) and not self._fleet.hosts.look(transfer.host):
             # A look is over sooner than what follows.
             return False
         try:
-            with self._hosts.asking(transfer.host) as control:
+            with self._fleet.hosts.asking(transfer.host) as control:
                 with contextlib.suppress(client.Refused):
                     self._learn(transfer, control.ticket(transfer.ticket))
                 control.delete_ticket(transfer.ticket)
@@ -164,9 +158,9 @@ class Live:
 
     def weed(self, host: models.Host) -> None:
         """Revokes the tickets that the host still has of transfers which have left it meanwhile. Raises errors.HostDown, HostRefused."""
-        with self._hosts.asking(host) as control:
+        with self._fleet.hosts.asking(host) as control:
             for told in control.tickets():
-                with self._database.reading() as session:
+                with self._ground.database.reading() as session:
                     transfer = session.get(models.Transfer, told["transfer_id"])
                     left = transfer is not None and (transfer.host_id, transfer.ticket) != (host.id, told["uuid"])
                 if left:
@@ -176,12 +170,12 @@ class Live:
         """Writes what has arrived to the database, with other `columns` of the transfer."""
         progress = self.progress(transfer)
         columns |= {"durable": [list(pair) for pair in progress.durable], "transferred_bytes": progress.transferred}
-        columns["updated_at"] = self._clock.now()
-        with self._database.session() as session:
+        columns["updated_at"] = self._ground.clock.now()
+        with self._ground.database.session() as session:
             session.execute(sa.update(models.Transfer).where(models.Transfer.id == transfer.id).values(**columns))
         for name, value in columns.items():
             sa.orm.attributes.set_committed_value(transfer, name, value)
-        self._kept[transfer.id] = self._clock.steady()
+        self._kept[transfer.id] = self._ground.clock.steady()
 
     def forget(self, transfer_id: str) -> None:
         """The transfer has ended: nothing of it needs to be remembered."""
@@ -201,7 +195,8 @@ class Live:
 
     def _terms(self, transfer: models.Transfer, url: str) -> dict:
         """The host's ticket."""
-        patience = self._config.inactivity_timeout if transfer.inactivity_timeout is None else transfer.inactivity_timeout or UNLIMITED
+        settings, patience = self._ground.config, transfer.inactivity_timeout
+        patience = settings.inactivity_timeout if patience is None else patience or UNLIMITED
         terms = {
             "uuid": transfer.ticket,
             "transfer_id": transfer.id,
@@ -210,7 +205,7 @@ class Live:
             "ops": list(self._ops(transfer)),
             "sparse": transfer.allocation == "sparse",
             "dirty": False,
-            "timeout": math.ceil(self._config.ticket_lifetime),
+            "timeout": math.ceil(settings.ticket_lifetime),
             "inactivity_timeout": math.ceil(patience),
             "journal": not (transfer.export or kinds.download(transfer)),
         }
@@ -237,9 +232,9 @@ class Live:
             # Bytes that go straight to the host, past our sessions, are a sign of life too.
             self.beat(transfer.id)
         elif kinds.of_disk(transfer):
-            self._beats[transfer.id] = max(self._beats.get(transfer.id, 0.0), self._clock.steady() - told["idle_time"])
+            self._beats[transfer.id] = max(self._beats.get(transfer.id, 0.0), self._ground.clock.steady() - told["idle_time"])
         self._progress[transfer.id] = progress
         known = [[start, end] for start, end in progress.durable], progress.transferred
-        due = self._clock.steady() - self._kept.get(transfer.id, -KEEP) >= KEEP
+        due = self._ground.clock.steady() - self._kept.get(transfer.id, -KEEP) >= KEEP
         if due and known != (transfer.durable, transfer.transferred_bytes):
             self.keep(transfer)

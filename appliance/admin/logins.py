@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from appliance import errors
 from appliance.admin import digests, events, models, users, views
 from appliance.admin.clock import Clock
-from appliance.admin.database import Database
+from appliance.admin.ground import Ground
 
 #: Names and addresses whose failures are remembered; the oldest are forgotten first.
 MAX_REMEMBERED = 10_000
@@ -21,36 +21,23 @@ TURNS = 64
 
 
 class Logins:
-    """`lifetime` and `window` are in seconds; after `attempts` failures within the window a name, or an address, has to wait."""
+    """After `login_attempts` failures within the `login_window` a name, or an address, has to wait."""
 
-    def __init__(
-        self,
-        database: Database,
-        users: users.Users,
-        events: events.Events,
-        clock: Clock,
-        *,
-        lifetime: float,
-        attempts: int,
-        window: float,
-    ):
-        self._database = database
+    def __init__(self, ground: Ground, users: users.Users):
+        self._ground = ground
         self._users = users
-        self._events = events
-        self._clock = clock
-        self._lifetime = lifetime
-        self._throttle = Throttle(clock, attempts, window)
+        self._throttle = Throttle(ground.clock, ground.config.login_attempts, ground.config.login_window)
         self._turns = tuple(threading.Lock() for _ in range(TURNS))
 
     def login(self, name: str, password: str, address: str) -> tuple[str, views.User]:
         """The secret of a new login, for the browser's cookie, and its user. Raises errors.WrongPassword, errors.TooManyAttempts."""
         user = self._verified(self._users.verify, name, password, address)
         secret = secrets.token_urlsafe(32)
-        now = self._clock.now()
-        expires = now + datetime.timedelta(seconds=self._lifetime)
-        with self._database.session() as session:
+        now = self._ground.clock.now()
+        expires = now + datetime.timedelta(seconds=self._ground.config.login_lifetime)
+        with self._ground.database.session() as session:
             session.add(models.Login(digest=digests.of(secret), user_id=user.id, created_at=now, expires_at=expires))
-            self._events.record(session, "login", f"{user.name} logged in from {address}", user=user)
+            self._ground.events.record(session, "login", f"{user.name} logged in from {address}", user=user)
         return secret, user
 
     def check(self, name: str, password: str, address: str) -> views.User:
@@ -66,29 +53,29 @@ class Logins:
                 user = verify(name, password)
             except errors.WrongPassword:
                 # What was typed as a name may be a password: it is not recorded.
-                with self._database.session() as session:
-                    self._events.record(session, "login-failed", f"A login from {address} failed", severity=events.WARNING)
+                with self._ground.database.session() as session:
+                    self._ground.events.record(session, "login-failed", f"A login from {address} failed", severity=events.WARNING)
                 raise
             self._throttle.succeeded(keys)
             return user
 
     def user(self, secret: str) -> views.User | None:
         """The user whose login this is; None for one that is unknown, ended or expired."""
-        with self._database.reading() as session:
+        with self._ground.database.reading() as session:
             login = session.get(models.Login, digests.of(secret))
-            if login is None or login.expires_at <= self._clock.now():
+            if login is None or login.expires_at <= self._ground.clock.now():
                 return None
             return users.view(login.user)
 
     def logout(self, secret: str) -> None:
         """Ends the login. Does nothing if there is none."""
-        with self._database.session() as session:
+        with self._ground.database.session() as session:
             session.execute(sa.delete(models.Login).where(models.Login.digest == digests.of(secret)))
 
     def forget(self) -> None:
         """Removes expired logins."""
-        with self._database.session() as session:
-            session.execute(sa.delete(models.Login).where(models.Login.expires_at <= self._clock.now()))
+        with self._ground.database.session() as session:
+            session.execute(sa.delete(models.Login).where(models.Login.expires_at <= self._ground.clock.now()))
 
 
 class Throttle:

@@ -7,7 +7,7 @@ from sqlalchemy import orm
 
 from appliance import errors
 from appliance.admin import events, kinds, models, phases, views
-from appliance.admin.clock import Clock
+from appliance.admin.ground import Ground
 from appliance.admin.phases import Event, Phase
 
 #: What the list of events says of each move: severity and sentence.
@@ -38,15 +38,18 @@ _SAME_STORY = (Event.CLEANUP, Event.DONE)
 
 
 class Moves:
-    """Moves transfers. `paused_lifetime` and `finished_lifetime` are in seconds."""
+    def __init__(self, ground: Ground):
+        self._ground = ground
+        self._paused = datetime.timedelta(seconds=ground.config.paused_lifetime)
+        self._finished = datetime.timedelta(seconds=ground.config.finished_lifetime)
 
-    def __init__(self, events: events.Events, clock: Clock, *, paused_lifetime: float, finished_lifetime: float):
-        self._events = events
-        self._clock = clock
-        self._paused = datetime.timedelta(seconds=paused_lifetime)
-        self._finished = datetime.timedelta(seconds=finished_lifetime)
+    def move(self, transfer: models.Transfer, event: Event, **options) -> None:
+        """As `within`, in a transaction of its own."""
+        with self._ground.database.session() as session:
+            session.add(transfer)
+            self.within(session, transfer, event, **options)
 
-    def move(
+    def within(
         self,
         session: orm.Session,
         transfer: models.Transfer,
@@ -62,7 +65,7 @@ class Moves:
         """
         before = Phase(transfer.phase)
         target = phases.move(before, event)
-        now = self._clock.now()
+        now = self._ground.clock.now()
         columns |= {"phase": str(target), "updated_at": now, "expires_at": self._expiry(target, now)}
         if event not in _SAME_STORY:
             columns["reason_code"], columns["reason"] = reason or (None, None)
@@ -86,7 +89,7 @@ class Moves:
             if event is Event.FAIL and not untouched:
                 image.status, image.reason = "illegal", transfer.reason
         severity, sentence = _sentence(transfer, event, target)
-        self._events.record(
+        self._ground.events.record(
             session,
             f"transfer-{target}".replace("_", "-"),
             sentence.format(direction=transfer.direction, name=transfer.name, reason=transfer.reason),

@@ -4,12 +4,12 @@ import sqlalchemy as sa
 
 from appliance import errors
 from appliance.admin import hosts, models, phases
-from appliance.admin.database import Database
+from appliance.admin.ground import Ground
 
 
 class Placement:
-    def __init__(self, database: Database, hosts: hosts.Hosts):
-        self._database = database
+    def __init__(self, ground: Ground, hosts: hosts.Hosts):
+        self._ground = ground
         self._hosts = hosts
 
     def choose(self, domain: models.Domain, wanted: str | None = None) -> models.Host:
@@ -34,7 +34,7 @@ class Placement:
         return [seen.host for seen in domain.seen_by if seen.host.up and not seen.host.maintenance and not self._hosts.gone(seen.host.id)]
 
     def _wanted(self, domain: models.Domain, active: list[models.Host], wanted: str) -> models.Host:
-        with self._database.reading() as session:
+        with self._ground.database.reading() as session:
             host = session.get(models.Host, wanted) or session.scalar(sa.select(models.Host).where(models.Host.name == wanted))
         if host is None:
             raise errors.NotFound(what="host")
@@ -52,7 +52,7 @@ class Placement:
         """Running transfers by host."""
         running = models.Transfer.phase.in_([str(phase) for phase in phases.LIVE])
         query = sa.select(models.Transfer.host_id, sa.func.count()).where(running).group_by(models.Transfer.host_id)
-        with self._database.reading() as session:
+        with self._ground.database.reading() as session:
             return {host: count for host, count in session.execute(query) if host}
 
 

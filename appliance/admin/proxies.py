@@ -5,11 +5,11 @@ import json
 import logging
 import ssl
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 
 from appliance import authority
 from appliance.admin import events
-from appliance.admin.database import Database
+from appliance.admin.ground import Ground
 from appliance.transfer import tickets
 from imaged import client
 
@@ -28,34 +28,20 @@ class NotOurs(Exception):
 
 
 class Proxies:
-    """The proxies at `urls` (`https://name:port`), for the appliance whose id is `installation`. Thread-safe.
+    """The `proxies` of the settings (`https://name:port`). Thread-safe.
 
-    Each is looked at every `interval` seconds, by a thread of its own: one that hangs delays no other.
+    Each is looked at every `monitor_interval`, by a thread of its own: one that hangs delays no other. `signer` is of the tickets that
+    they are to take: theirs are its installation and, give or take `clock_skew`, its clock.
     """
 
-    def __init__(
-        self,
-        urls: Sequence[str],
-        installation: str,
-        database: Database,
-        events: events.Events,
-        authority: authority.Authority | None,
-        interval: float,
-        skew: float,
-        clock: Callable[[], float] = tickets.now,
-    ):
-        """`skew` (seconds) is how much a proxy's clock may differ from the one of the tickets, `clock` (seconds since the epoch)."""
-        self._skew = skew
-        self._clock = clock
-        self._installation = installation
-        self._database = database
-        self._events = events
+    def __init__(self, ground: Ground, signer: tickets.Signer, authority: authority.Authority | None):
+        self._ground = ground
+        self._signer = signer
         self._authority = authority
-        self._interval = interval
         self._lock = threading.Lock()
-        self._turns = collections.deque(urls)
+        self._turns = collections.deque(ground.config.proxies)
         #: Of each what it was when it was looked at last: None before that.
-        self._states: dict[str, str | None] = dict.fromkeys(urls)
+        self._states: dict[str, str | None] = dict.fromkeys(ground.config.proxies)
         self._stopping = threading.Event()
         self._threads: list[threading.Thread] = []
 
@@ -113,12 +99,12 @@ class Proxies:
                 self.look(url, service)
             except Exception:
                 log.exception("The look at proxy %s failed", url)
-            if self._stopping.wait(self._interval):
+            if self._stopping.wait(self._ground.config.monitor_interval):
                 service.close()
                 return
 
     def _ask(self, url: str, service: client.Images) -> None:
-        asked = self._clock()
+        asked = self._signer.clock()
         try:
             with service.connection() as connection:
                 connection.start("GET", "/info/", [])
@@ -135,13 +121,14 @@ class Proxies:
             raise NotOurs("what answers there is no proxy") from None
         if response.status != 200:
             raise NotOurs("what answers there is no proxy")
-        if appliance != self._installation:
+        if appliance != self._signer.issuer:
             raise NotOurs("it is another appliance's")
         if proxy != url:
             raise NotOurs(f"its key is for {proxy}"[:200])
-        if not asked - self._skew <= time <= self._clock() + self._skew:
-            raise NotOurs(f"its clock differs from the appliance's by more than {self._skew:g} s")
+        skew = self._ground.config.clock_skew
+        if not asked - skew <= time <= self._signer.clock() + skew:
+            raise NotOurs(f"its clock differs from the appliance's by more than {skew:g} s")
 
     def _record(self, code: str, message: str, severity: str) -> None:
-        with self._database.session() as session:
-            self._events.record(session, code, message, severity=severity)
+        with self._ground.database.session() as session:
+            self._ground.events.record(session, code, message, severity=severity)

@@ -7,8 +7,8 @@ that no session of ours leads there; whatever it would still write it writes wit
 """
 
 from appliance import errors
-from appliance.admin import hosts, live, models, moves, placement, views
-from appliance.admin.database import Database
+from appliance.admin import live, models, moves, views
+from appliance.admin.fleet import Fleet
 from appliance.admin.phases import Event
 
 #: Reasons of a pause that pass by themselves, and that nobody has to be asked about.
@@ -16,18 +16,16 @@ PASSING = ("host-down", "maintenance")
 
 
 class Resuming:
-    def __init__(self, database: Database, hosts: hosts.Hosts, places: placement.Placement, live: live.Live, moves: moves.Moves):
-        self._database = database
-        self._hosts = hosts
-        self._places = places
+    def __init__(self, fleet: Fleet, live: live.Live, moves: moves.Moves):
+        self._fleet = fleet
         self._live = live
         self._moves = moves
 
     def place(self, transfer: models.Transfer) -> models.Host:
         """The host that the transfer goes on with: its own, if it can. Raises errors.HostDown, errors.NoHost."""
-        active = self._places.active(transfer.domain)
+        active = self._fleet.places.active(transfer.domain)
         own = [host for host in active if host.id == transfer.host_id]
-        return own[0] if own else self._places.choose(transfer.domain)
+        return own[0] if own else self._fleet.places.choose(transfer.domain)
 
     def resume(self, transfer: models.Transfer, user: views.User | None = None) -> None:
         """Data may come again when this returns. The caller holds the transfer, and knows that it is allowed to.
@@ -42,7 +40,7 @@ class Resuming:
         host = self.place(transfer)
         if not self._live.revoke(transfer) and (host.id == transfer.host_id or not self._may_leave(transfer)):
             raise errors.HostDown(host=transfer.host.name)
-        self._move(transfer, Event.RESUME, user=user, ticket=models.new_id(), asked=None, host_id=host.id)
+        self._moves.move(transfer, Event.RESUME, user=user, ticket=models.new_id(), asked=None, host_id=host.id)
         self._live.beat(transfer.id)
 
     def finish(self, transfer: models.Transfer) -> None:
@@ -50,18 +48,13 @@ class Resuming:
         try:
             self._live.connect(transfer)
         except errors.ApplianceError as error:
-            self._move(transfer, Event.LOST, reason=(error.code, error.sentence))
+            self._moves.move(transfer, Event.LOST, reason=(error.code, error.sentence))
             self._live.revoke(transfer)
             raise
-        self._move(transfer, Event.READY)
+        self._moves.move(transfer, Event.READY)
         self._live.keep(transfer)
         self._live.beat(transfer.id)
 
     def _may_leave(self, transfer: models.Transfer) -> bool:
         """Its host is dead as far as anybody can tell. An export has no journal that could be taken from it: such a transfer waits."""
-        return not transfer.export and self._hosts.gone(transfer.host.id)
-
-    def _move(self, transfer: models.Transfer, event: Event, **options) -> None:
-        with self._database.session() as session:
-            session.add(transfer)
-            self._moves.move(session, transfer, event, **options)
+        return not transfer.export and self._fleet.hosts.gone(transfer.host.id)

@@ -6,37 +6,31 @@ import secrets
 import sqlalchemy as sa
 
 from appliance import errors
-from appliance.admin import digests, events, models, rights, users, views
-from appliance.admin.clock import Clock
-from appliance.admin.database import Database
+from appliance.admin import digests, models, rights, users, views
+from appliance.admin.ground import Ground
 
 #: Lets people, and scanners for leaked secrets, recognise one.
 PREFIX = "iat_"
 
 
 class Tokens:
-    """`lifetime` is in days."""
-
-    def __init__(self, database: Database, events: events.Events, clock: Clock, lifetime: int):
-        self._database = database
-        self._events = events
-        self._clock = clock
-        self._lifetime = lifetime
+    def __init__(self, ground: Ground):
+        self._ground = ground
 
     def add(self, user_name: str, days: int | None = None) -> str:
         """A new token of the user, which is shown now and never again. Raises errors.NotFound, errors.Invalid (days)."""
-        days = self._lifetime if days is None else days
+        days = self._ground.config.token_lifetime if days is None else days
         if not 1 <= days <= 3650:
             raise errors.Invalid(field="days", reason="it must be a number from 1 to 3650")
         secret = PREFIX + secrets.token_urlsafe(32)
-        now = self._clock.now()
-        with self._database.session() as session:
+        now = self._ground.clock.now()
+        with self._ground.database.session() as session:
             user = session.scalar(sa.select(models.User).where(models.User.name == user_name))
             if user is None:
                 raise errors.NotFound(what="user")
             expires = now + datetime.timedelta(days=days)
             session.add(models.Token(user_id=user.id, digest=digests.of(secret), created_at=now, expires_at=expires))
-            self._events.record(session, "token-added", f"An API token of user {user_name} was made; it is valid for {days} days")
+            self._ground.events.record(session, "token-added", f"An API token of user {user_name} was made; it is valid for {days} days")
         return secret
 
     def user(self, secret: str) -> views.User | None:
@@ -44,9 +38,9 @@ class Tokens:
         if not secret.startswith(PREFIX):
             return None
         # Looked up by its digest: how long that takes tells nothing of any token.
-        with self._database.reading() as session:
+        with self._ground.database.reading() as session:
             token = session.scalar(sa.select(models.Token).where(models.Token.digest == digests.of(secret)))
-            if token is None or token.expires_at <= self._clock.now():
+            if token is None or token.expires_at <= self._ground.clock.now():
                 return None
             return users.view(token.user)
 
@@ -55,7 +49,7 @@ class Tokens:
         query = sa.select(models.Token).join(models.Token.user).order_by(models.Token.created_at.desc(), models.Token.id)
         if user_name is not None:
             query = query.where(models.User.name == user_name)
-        with self._database.reading() as session:
+        with self._ground.database.reading() as session:
             return tuple(_view(token) for token in session.scalars(query))
 
     def revoke(self, token_id: str, user: views.User | None = None) -> None:
@@ -63,19 +57,19 @@ class Tokens:
 
         Raises errors.NotFound, errors.Forbidden.
         """
-        with self._database.session() as session:
+        with self._ground.database.session() as session:
             token = session.get(models.Token, token_id)
             if token is None:
                 raise errors.NotFound(what="API token")
             if user is not None and user.id != token.user_id and user.role != rights.ADMIN:
                 raise errors.Forbidden(role=user.role, action="revoke another user's token: that takes the role admin")
             session.delete(token)
-            self._events.record(session, "token-revoked", f"An API token of user {token.user.name} was revoked", user=user)
+            self._ground.events.record(session, "token-revoked", f"An API token of user {token.user.name} was revoked", user=user)
 
     def forget(self) -> None:
         """Removes expired tokens."""
-        with self._database.session() as session:
-            session.execute(sa.delete(models.Token).where(models.Token.expires_at <= self._clock.now()))
+        with self._ground.database.session() as session:
+            session.execute(sa.delete(models.Token).where(models.Token.expires_at <= self._ground.clock.now()))
 
 
 def _view(token: models.Token) -> views.Token:

@@ -1,7 +1,6 @@
 """Transfers, as people and scripts ask for them. The byte's own way is the transfer room's; what goes on unasked is the monitor's."""
 
 import contextlib
-from collections.abc import Callable
 
 import sqlalchemy as sa
 from sqlalchemy import orm
@@ -11,7 +10,6 @@ from appliance.admin import (
     admission,
     disk_transfers,
     finalizing,
-    hosts,
     identity,
     issuing,
     kinds,
@@ -27,7 +25,9 @@ from appliance.admin import (
     uploads,
     views,
 )
-from appliance.admin.database import Database
+from appliance.admin.bell import Bell
+from appliance.admin.fleet import Fleet
+from appliance.admin.ground import Ground
 from appliance.admin.phases import Event, Phase
 from imaged import client
 
@@ -50,12 +50,12 @@ LISTED = 1000
 
 
 class Transfers:
-    """`wake` tells the monitor that there is something to do."""
+    """`bell` tells the monitor that there is something to do."""
 
     def __init__(
         self,
-        database: Database,
-        hosts: hosts.Hosts,
+        ground: Ground,
+        fleet: Fleet,
         live: live.Live,
         moves: moves.Moves,
         finalizing: finalizing.Finalizing,
@@ -64,10 +64,10 @@ class Transfers:
         disk_transfers: disk_transfers.DiskTransfers,
         shown: shown.Shown,
         issuing: issuing.Issuing,
-        wake: Callable[[], None],
+        bell: Bell,
     ):
-        self._database = database
-        self._hosts = hosts
+        self._ground = ground
+        self._fleet = fleet
         self._live = live
         self._moves = moves
         self._finalizing = finalizing
@@ -76,7 +76,7 @@ class Transfers:
         self._disk_transfers = disk_transfers
         self._shown = shown
         self._issuing = issuing
-        self._wake = wake
+        self._bell = bell
 
     def check(self, user: views.User, request: views.NewTransfer) -> views.Checked:
         """Would `create` work now? Raises the error that it would raise."""
@@ -93,7 +93,7 @@ class Transfers:
     def get(self, user: views.User, transfer_id: str) -> views.Transfer:
         """As it is now: of a running upload the host is asked what has arrived. Every role may look. Raises errors.NotFound."""
         transfer = self._load(transfer_id)
-        if transfer.phase == Phase.TRANSFERRING and not self._hosts.silent(transfer.host.id):
+        if transfer.phase == Phase.TRANSFERRING and not self._fleet.hosts.silent(transfer.host.id):
             transfer = self._asked(transfer)
         return self._shown.view(user, transfer)
 
@@ -104,12 +104,12 @@ class Transfers:
             if state not in STATES:
                 raise errors.Invalid(field="state", reason=f"it must be one of {', '.join(STATES)}")
             query = query.where(models.Transfer.phase.in_([str(phase) for phase in STATES[state]]))
-        with self._database.reading() as session:
+        with self._ground.database.reading() as session:
             return lists.page(session, query, limit, lambda row: self._shown.view(user, row), lists.cursor)
 
     def counts(self) -> dict[str, int]:
         """How many there are in each phase that any is in."""
-        with self._database.reading() as session:
+        with self._ground.database.reading() as session:
             rows = session.execute(sa.select(models.Transfer.phase, sa.func.count()).group_by(models.Transfer.phase))
             return {row.phase: row[1] for row in rows}
 
@@ -157,7 +157,7 @@ class Transfers:
             transfer = self._own(user, transfer_id, "pause this upload")
             if kinds.download(transfer) and transfer.phase in phases.LIVE:
                 raise errors.NoPause
-            self._move(transfer, Event.PAUSE, user=user)
+            self._moves.move(transfer, Event.PAUSE, user=user)
             self._live.revoke(transfer)
         return self.get(user, transfer_id)
 
@@ -195,9 +195,9 @@ class Transfers:
             if kinds.of_disk(transfer) and transfer.phase in CANCELLED:
                 # The system was faster than its client, who cannot know.
                 return self._shown.view(user, transfer)
-            self._move(transfer, Event.CANCEL, user=user)
+            self._moves.move(transfer, Event.CANCEL, user=user)
             self._finalizing.advance(transfer)
-        self._wake()
+        self._bell.ring()
         return self.get(user, transfer_id)
 
     def finalize(self, user: views.User, transfer_id: str) -> views.Transfer:
@@ -221,8 +221,8 @@ class Transfers:
             except errors.Incomplete:
                 self._live.connect(transfer)
                 raise
-            self._move(transfer, Event.FINALIZE, user=user)
-        self._wake()
+            self._moves.move(transfer, Event.FINALIZE, user=user)
+        self._bell.ring()
         return self.get(user, transfer_id)
 
     def _check_complete(self, transfer: models.Transfer) -> None:
@@ -240,7 +240,7 @@ class Transfers:
         if kinds.replaces(transfer):
             # A qcow2 file may have any length: the verification judges it.
             return bool(progress.durable)
-        with self._database.reading() as session:
+        with self._ground.database.reading() as session:
             image = session.get_one(models.Image, transfer.image_id)
         # A part of what a disk holds may be written over. And of a new one that is known to be zero a client may leave out the zeros: as
         # oVirt's own does, which ends with a flush. One that broke off has not said that.
@@ -256,14 +256,14 @@ class Transfers:
         identity.same_bytes(recorded, shown)
         held = identity.within(transfer.asked or (), self._durable(transfer))
         digests: list[str] = []
-        with self._hosts.asking(self._resuming.place(transfer)) as control:
+        with self._fleet.hosts.asking(self._resuming.place(transfer)) as control:
             for first in range(0, len(held), DIGESTS):
                 digests += control.digests(transfer.domain_id, transfer.volume, held[first : first + DIGESTS])
         identity.same_bytes(dict(zip(held, digests, strict=True)), shown)
 
     def _durable(self, transfer: models.Transfer) -> list[ranges.Range]:
         """What the host holds for good at this moment; nothing if it has no such volume. Raises errors.HostDown."""
-        with self._hosts.asking(self._resuming.place(transfer)) as control:
+        with self._fleet.hosts.asking(self._resuming.place(transfer)) as control:
             try:
                 return ranges.merged(control.volume(transfer.domain_id, transfer.volume)["durable"])
             except client.Refused as refused:
@@ -281,24 +281,19 @@ class Transfers:
 
     def _to_resume(self, user: views.User, transfer_id: str) -> models.Transfer:
         transfer = self._own(user, transfer_id, "resume this transfer")
-        if transfer.host_id and self._hosts.silent(transfer.host.id):
+        if transfer.host_id and self._fleet.hosts.silent(transfer.host.id):
             # It may be back, and only not have been looked at since.
-            self._hosts.look(transfer.host)
+            self._fleet.hosts.look(transfer.host)
         return transfer
 
     def _load(self, transfer_id: str) -> models.Transfer:
-        with self._database.reading() as session:
+        with self._ground.database.reading() as session:
             return find(session, transfer_id)
 
     def _own(self, user: views.User, transfer_id: str, action: str) -> models.Transfer:
         transfer = self._load(transfer_id)
         rights.change_transfer(user, transfer, action)
         return transfer
-
-    def _move(self, transfer: models.Transfer, event: Event, **options) -> None:
-        with self._database.session() as session:
-            session.add(transfer)
-            self._moves.move(session, transfer, event, **options)
 
 
 def find(session: orm.Session, transfer_id: str) -> models.Transfer:

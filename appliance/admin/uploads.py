@@ -4,36 +4,19 @@ import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
 from appliance import errors
-from appliance.admin import admission, domains, events, hosts, live, models, moves, placement, rights, views
-from appliance.admin.clock import Clock
-from appliance.admin.database import Database
+from appliance.admin import admission, domains, events, live, models, moves, rights, views
+from appliance.admin.fleet import Fleet
+from appliance.admin.ground import Ground
 from appliance.admin.phases import Event, Phase
-from appliance.config import Config
 from imaged import units
 
 
 class Uploads:
-    def __init__(
-        self,
-        config: Config,
-        database: Database,
-        hosts: hosts.Hosts,
-        domains: domains.Domains,
-        places: placement.Placement,
-        live: live.Live,
-        moves: moves.Moves,
-        events: events.Events,
-        clock: Clock,
-    ):
-        self._config = config
-        self._database = database
-        self._hosts = hosts
-        self._domains = domains
-        self._places = places
+    def __init__(self, ground: Ground, fleet: Fleet, live: live.Live, moves: moves.Moves):
+        self._ground = ground
+        self._fleet = fleet
         self._live = live
         self._moves = moves
-        self._events = events
-        self._clock = clock
 
     def check(self, user: views.User, request: views.NewTransfer) -> views.Checked:
         """Would `create` work now? Raises the error that it would raise."""
@@ -50,39 +33,39 @@ class Uploads:
         transfer, image = self._new(user, request, domain)
         with self._live.holding(transfer.id):
             try:
-                with self._database.session() as session:
+                with self._ground.database.session() as session:
                     session.add(image)
                     session.flush()
                     session.add(transfer)
                     session.flush()
                     message = f"An upload of {request.name} ({units.size(request.size)}) to {domain.name} was started"
-                    self._events.record(session, "transfer-created", message, user=user, transfer=transfer, image=image)
+                    self._ground.events.record(session, "transfer-created", message, user=user, transfer=transfer, image=image)
             except IntegrityError:
                 raise errors.NameTaken(domain=domain.name, name=request.name) from None
-            with self._database.reading() as session:
+            with self._ground.database.reading() as session:
                 transfer = session.get_one(models.Transfer, transfer.id)
             try:
                 self._live.connect(transfer)
             except errors.ApplianceError as error:
                 self._undo(transfer, error)
                 raise
-            self._move(transfer, Event.READY)
+            self._moves.move(transfer, Event.READY)
             self._live.beat(transfer.id)
         return transfer.id
 
     def _admit(self, user: views.User, request: views.NewTransfer) -> tuple[views.NewTransfer, models.Domain, int]:
         rights.upload(user)
-        request = admission.checked(request, self._config.max_image_size)
-        with self._database.reading() as session:
+        request = admission.checked(request, self._ground.config.max_image_size)
+        with self._ground.database.reading() as session:
             domain = domains.find(session, request.domain)
             admission.suits(domain, request.format)
             admission.name_free(session, domain, request.name)
-        numbers = self._domains.ask(domain)
+        numbers = self._fleet.domains.ask(domain)
         admission.fits(domain, numbers["available"], request)
         return request, domain, numbers["available"]
 
     def _new(self, user: views.User, request: views.NewTransfer, domain: models.Domain) -> tuple[models.Transfer, models.Image]:
-        now = self._clock.now()
+        now = self._ground.clock.now()
         image_id, transfer_id = models.new_id(), models.new_id()
         same = {
             "name": request.name,
@@ -104,7 +87,7 @@ class Uploads:
             image_id=image_id,
             direction="upload",
             phase=str(Phase.INITIALIZING),
-            host_id=self._places.choose(domain, request.host).id,
+            host_id=self._fleet.places.choose(domain, request.host).id,
             allocation=request.allocation,
             initial_size=request.initial_size,
             client=request.client,
@@ -120,21 +103,16 @@ class Uploads:
     def _undo(self, transfer: models.Transfer, error: errors.ApplianceError) -> None:
         """Nothing is left of an upload that could not be started. If the host cannot be asked now, the monitor sees to it."""
         try:
-            with self._hosts.asking(transfer.host) as control:
+            with self._fleet.hosts.asking(transfer.host) as control:
                 if transfer.ticket:
                     control.delete_ticket(transfer.ticket)
                 control.delete_volume(transfer.domain_id, transfer.volume)
         except (errors.HostDown, errors.HostRefused):
-            self._move(transfer, Event.FAIL, reason=(error.code, error.sentence))
+            self._moves.move(transfer, Event.FAIL, reason=(error.code, error.sentence))
             return
-        with self._database.session() as session:
+        with self._ground.database.session() as session:
             message = f"The upload of {transfer.name} could not be started: {error.sentence}"
-            self._events.record(session, "transfer-refused", message, severity=events.WARNING, transfer=transfer)
+            self._ground.events.record(session, "transfer-refused", message, severity=events.WARNING, transfer=transfer)
             session.execute(sa.delete(models.Transfer).where(models.Transfer.id == transfer.id))
             session.execute(sa.delete(models.Image).where(models.Image.id == transfer.image_id))
         self._live.forget(transfer.id)
-
-    def _move(self, transfer: models.Transfer, event: Event, **options) -> None:
-        with self._database.session() as session:
-            session.add(transfer)
-            self._moves.move(session, transfer, event, **options)

@@ -12,9 +12,8 @@ from sqlalchemy import orm
 from sqlalchemy.exc import IntegrityError
 
 from appliance import errors
-from appliance.admin import events, models, rights, views
-from appliance.admin.clock import Clock
-from appliance.admin.database import Database
+from appliance.admin import models, rights, views
+from appliance.admin.ground import Ground
 
 MIN_PASSWORD, MAX_PASSWORD = 8, 1024
 MAX_NAME = 64
@@ -28,10 +27,8 @@ MAX_REMEMBERED = 1000
 class Users:
     """Passwords are stored as Argon2id digests, with the parameters that the library recommends."""
 
-    def __init__(self, database: Database, events: events.Events, clock: Clock):
-        self._database = database
-        self._events = events
-        self._clock = clock
+    def __init__(self, ground: Ground):
+        self._ground = ground
         self._hasher = argon2.PasswordHasher()
         self._turns = threading.BoundedSemaphore(COMPARED_AT_ONCE)
         # Made anew by each process and never stored: what is remembered can be compared with nothing outside of it.
@@ -47,12 +44,12 @@ class Users:
         _check_name(name)
         _check_role(role)
         _check_password(password, name)
-        user = models.User(name=name, role=role, password_hash=self._hasher.hash(password), created_at=self._clock.now())
+        user = models.User(name=name, role=role, password_hash=self._hasher.hash(password), created_at=self._ground.clock.now())
         try:
-            with self._database.session() as session:
+            with self._ground.database.session() as session:
                 session.add(user)
                 session.flush()
-                self._events.record(session, "user-added", f"User {name} was added with the role {role}")
+                self._ground.events.record(session, "user-added", f"User {name} was added with the role {role}")
         except IntegrityError:
             raise errors.UserExists(name=name) from None
         return view(user)
@@ -66,39 +63,39 @@ class Users:
 
     def all(self) -> tuple[views.User, ...]:
         """By name."""
-        with self._database.reading() as session:
+        with self._ground.database.reading() as session:
             return tuple(view(user) for user in session.scalars(sa.select(models.User).order_by(models.User.name)))
 
     def get(self, name: str) -> views.User:
         """The user of that name. Raises errors.NotFound."""
-        with self._database.reading() as session:
+        with self._ground.database.reading() as session:
             return view(_find(session, name))
 
     def set_password(self, name: str, password: str) -> None:
         """Raises errors.NotFound, errors.BadPassword. Ends the user's logins: whoever knew the old password is out."""
         _check_password(password, name)
         digest = self._hasher.hash(password)
-        with self._database.session() as session:
+        with self._ground.database.session() as session:
             user = _find(session, name)
             user.password_hash = digest
             session.execute(sa.delete(models.Login).where(models.Login.user_id == user.id))
-            self._events.record(session, "user-password", f"User {name} has a new password")
+            self._ground.events.record(session, "user-password", f"User {name} has a new password")
 
     def set_role(self, name: str, role: str) -> views.User:
         """Raises errors.NotFound, errors.Invalid, errors.LastAdmin. Holds from the user's next request on."""
         _check_role(role)
-        with self._database.session() as session:
+        with self._ground.database.session() as session:
             user = _find(session, name)
             admins = session.scalar(sa.select(sa.func.count()).where(models.User.role == rights.ADMIN))
             if user.role == rights.ADMIN and role != rights.ADMIN and admins == 1:
                 raise errors.LastAdmin(name=name)
             user.role = role
-            self._events.record(session, "user-role", f"User {name} has the role {role}")
+            self._ground.events.record(session, "user-role", f"User {name} has the role {role}")
             return view(user)
 
     def verify(self, name: str, password: str) -> views.User:
         """The user whose name and password these are. Raises errors.WrongPassword, after the same time whether the user exists or not."""
-        with self._database.reading() as session:
+        with self._ground.database.reading() as session:
             user = session.scalar(sa.select(models.User).where(models.User.name == name))
         # An unknown user's password is compared too, and the digest for that made whoever asks first: nothing is told by the time it takes.
         nobody = self._nobody
@@ -113,12 +110,12 @@ class Users:
 
     def verify_often(self, name: str, password: str) -> views.User:
         """As `verify`, but a password that was right within `REMEMBERED` seconds, and has not been changed since, is known at once."""
-        with self._database.reading() as session:
+        with self._ground.database.reading() as session:
             user = session.scalar(sa.select(models.User).where(models.User.name == name))
         # With the digest in it: a new password ends the memory of the old one.
         text = "\0".join((user.password_hash if user else "", name, password)).encode("utf-8", "surrogatepass")
         proof = hmac.new(self._key, text, hashlib.sha256).digest()
-        now = self._clock.steady()
+        now = self._ground.clock.steady()
         if user is not None and now - self._remembered.get(proof, -REMEMBERED) < REMEMBERED:
             return view(user)
         found = self.verify(name, password)

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 import click
 
 from appliance import authority, config
-from appliance.admin import clock, database, domains, enrolment, events, hosts, placement, tokens, users
+from appliance.admin import database, domains, enrolment, fleet, ground, hosts, tokens, users
 from appliance.transfer import hosts as connections
 
 #: A new password for `user add` and `user passwd`, for scripts. Never an argument: the machine's other users could read it.
@@ -21,29 +21,31 @@ class Books:
     """What these commands look after: `users`, `tokens`, `hosts`, `enrolment` and `domains`."""
 
     def __init__(self, opened: database.Database, settings: config.Config):
-        self._opened = opened
         self._settings = settings
-        self._clock = clock.Clock()
-        self._events = events.Events(opened, self._clock)
-        self.users = users.Users(opened, self._events, self._clock)
-        self.tokens = tokens.Tokens(opened, self._events, self._clock, settings.token_lifetime)
+        self._ground = ground.Ground.on(settings, opened)
+        self.users = users.Users(self._ground)
+        self.tokens = tokens.Tokens(self._ground)
+
+    @property
+    def hosts(self) -> hosts.Hosts:
+        return self._fleet.hosts
 
     @functools.cached_property
-    def hosts(self) -> hosts.Hosts:
-        return hosts.Hosts(self._opened, connections.Hosts(), self._events, self._clock, self._authority)
+    def domains(self) -> domains.Domains:
+        """The hosts are asked, by connections of our own."""
+        self.hosts.load()
+        return self._fleet.domains
 
     @functools.cached_property
     def enrolment(self) -> enrolment.Enrolment:
         # Where it listens now, whatever it was started with; else where the settings say that it will.
         running = self._settings.state_dir / "run" / "address"
         url = running.read_text("ascii") if running.exists() else self._settings.url
-        return enrolment.Enrolment(self._opened, self.hosts, self._authority, self._events, self._clock, url)
+        return enrolment.Enrolment(self._ground, self.hosts, self._authority, url)
 
     @functools.cached_property
-    def domains(self) -> domains.Domains:
-        """The hosts are asked, by connections of our own."""
-        self.hosts.load()
-        return domains.Domains(self._opened, self.hosts, placement.Placement(self._opened, self.hosts), self._events, self._clock)
+    def _fleet(self) -> fleet.Fleet:
+        return fleet.Fleet(self._ground, connections.Hosts(), self._authority)
 
     @functools.cached_property
     def _authority(self) -> authority.Authority:

@@ -221,7 +221,7 @@ def test_a_ticket_of_a_transfer_that_has_left_is_revoked_when_the_host_is_back(h
 
 
 def test_whoever_works_on_one_transfer_holds_up_no_other(house):
-    live = house.admin.monitor._live
+    live = house.transfers._live
     transfers = [house.create(name=f"number {number}").id for number in range(70)]
     held, release = threading.Event(), threading.Event()
 

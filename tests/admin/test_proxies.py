@@ -6,11 +6,14 @@ import ssl
 
 import jwt
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ed25519
 
 from appliance import authority, bootstrap, config, proxy_key
 from appliance.admin import proxies
 from appliance.admin.clock import Clock
 from appliance.admin.events import Events
+from appliance.admin.ground import Ground
+from appliance.transfer import tickets
 from imaged import client, httpd
 from tests import databases
 from tests.admin.house import House
@@ -40,11 +43,13 @@ def events(books):
 
 
 @pytest.fixture
-def make(state, books, events):
+def make(state, books):
     """`make(url, …)`: a watch over these, which has not begun."""
 
     def made(*urls: str) -> proxies.Proxies:
-        return proxies.Proxies(urls, "here", books, events, authority.Authority(state, 86400.0), 0.05, 5, lambda: NOW)
+        ground = Ground.on(config.Config(proxies=urls, monitor_interval=0.05), books)
+        signer = tickets.Signer(ed25519.Ed25519PrivateKey.generate(), "here", 300, lambda: NOW)
+        return proxies.Proxies(ground, signer, authority.Authority(state, 86400.0))
 
     return made
 

@@ -404,10 +404,10 @@ def test_of_two_moves_at_once_one_wins(house):
     """Both read the same phase; the database decides, not the order of the reading."""
     transfer = house.create()
     first, second = (house.transfers._load(transfer.id) for _ in range(2))
-    house.transfers._move(first, "pause")
+    house.transfers._moves.move(first, "pause")
 
     with pytest.raises(errors.NotAllowed, match="The transfer is paused_user: it cannot cancel"):
-        house.transfers._move(second, "cancel")
+        house.transfers._moves.move(second, "cancel")
 
     assert house.phase(transfer) == "paused_user"
 

@@ -6,9 +6,9 @@ import argon2
 import pytest
 import sqlalchemy as sa
 
-from appliance import errors
+from appliance import config, errors
 from appliance.admin import models
-from appliance.admin.events import Events
+from appliance.admin.ground import Ground
 from appliance.admin.logins import Logins
 from appliance.admin.tokens import Tokens
 from appliance.admin.users import Users
@@ -21,10 +21,12 @@ class Desk:
     def __init__(self, database):
         self.clock = TurnedClock()
         self.database = database
-        self.events = Events(self.database, self.clock)
-        self.users = Users(self.database, self.events, self.clock)
-        self.tokens = Tokens(self.database, self.events, self.clock, 90)
-        self.logins = Logins(self.database, self.users, self.events, self.clock, lifetime=3600, attempts=3, window=300)
+        settings = config.Config(login_lifetime=3600, login_attempts=3, login_window=300)
+        ground = Ground.on(settings, self.database, self.clock)
+        self.events = ground.events
+        self.users = Users(ground)
+        self.tokens = Tokens(ground)
+        self.logins = Logins(ground, self.users)
 
     def fail(self, name="ann", address="192.0.2.1"):
         with pytest.raises(errors.WrongPassword):

@@ -1,5 +1,6 @@
 """Who may do what: every route of the table, for every role, and for those who show no or no good proof of who they are."""
 
+import dataclasses
 import datetime
 
 import pytest
@@ -136,8 +137,9 @@ class Later:
 
 @pytest.fixture
 def later(appliance, monkeypatch):
-    monkeypatch.setattr(appliance.admin.logins, "_clock", Later(appliance.admin.logins._clock))
-    monkeypatch.setattr(appliance.admin.tokens, "_clock", Later(appliance.admin.tokens._clock))
+    for service in (appliance.admin.logins, appliance.admin.tokens):
+        ground = service._ground
+        monkeypatch.setattr(service, "_ground", dataclasses.replace(ground, clock=Later(ground.clock)))
 
 
 def test_an_expired_cookie_is_401_for_the_api_and_the_login_for_pages(logged_in, later):
