@@ -62,7 +62,7 @@ class Appliance:
 
     def __init__(self, directory: pathlib.Path):
         self.directory = directory
-        self.config = config.Config(state_dir=directory, monitor_interval=0.1, login_attempts=3)
+        self.config = config.Config(state_dir=directory, monitor_interval=0.5, login_attempts=3)
         bootstrap.prepare(self.config)
         self._start_daemon()
         databases.migrated(directory)
