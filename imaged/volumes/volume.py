@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from urllib.parse import quote
 
 from imaged import journal
-from imaged.volumes import errors, files, formats
+from imaged.volumes import errors, files, qcow2
 from imaged.volumes.domains import Domain
 from imaged.volumes.domains import check_name as check_plain_name
 
@@ -77,6 +77,6 @@ def _virtual_size(directory: int, file_name: str) -> int | None:
     if file is None:
         return None  # deleted meanwhile
     try:
-        return formats.virtual_size(file)
+        return qcow2.virtual_size(file)
     finally:
         os.close(file)

@@ -6,7 +6,8 @@ import tempfile
 
 from hypothesis import strategies as st
 
-from imaged.volumes import errors, formats
+from imaged.volumes import errors, formats, inspectors
+from imaged.volumes import qcow2 as qcow2_
 from tests.fuzz.fuzzing import fuzz
 
 NUMBERS = st.one_of(
@@ -20,11 +21,7 @@ def qcow2(draw):
     words = draw(st.lists(NUMBERS, min_size=12, max_size=12))
     wide = [value & (0xFFFFFFFF if position in (0, 2, 3, 5, 6, 9, 10) else (1 << 64) - 1) for position, value in enumerate(words)]
     wide[0] = draw(st.sampled_from([2, 3, 3, wide[0]]))
-    return (
-        formats.QCOW2_HEADER.pack(formats.QCOW2_MAGIC, *wide)
-        + draw(st.binary(max_size=200))
-        + bytes(draw(st.sampled_from([0, 70_000, 200_000])))
-    )
+    return qcow2_.HEADER.pack(qcow2_.MAGIC, *wide) + draw(st.binary(max_size=200)) + bytes(draw(st.sampled_from([0, 70_000, 200_000])))
 
 
 @st.composite
@@ -46,7 +43,7 @@ ANY = st.one_of(
     qcow2(),
     iso(),
     st.binary(max_size=600),
-    st.tuples(st.sampled_from(formats.MAGICS), st.binary(max_size=600)).map(lambda p: p[0][1] + p[1]),
+    st.tuples(st.sampled_from(inspectors.MAGICS), st.binary(max_size=600)).map(lambda p: p[0][1] + p[1]),
 )
 
 
@@ -63,4 +60,4 @@ def test_any_file_has_facts_or_is_refused(data, declared):
             assert facts.format == declared
             assert 0 < facts.virtual_size <= 1 << 46
             assert facts.actual_size == len(data)
-        formats.virtual_size(file.fileno())
+        qcow2_.virtual_size(file.fileno())
