@@ -5,6 +5,7 @@ import datetime
 import ipaddress
 import json
 import os
+import shutil
 import socket
 import subprocess
 import tempfile
@@ -217,25 +218,32 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str]:
 @pytest.fixture
 def qemu_img(tmp_path):
     """Runs qemu-img: `qemu_img("create", …)`."""
-
-    def run(*words):
-        for _ in range(20):
-            done = subprocess.run(["qemu-img", *map(str, words)], capture_output=True, stdin=subprocess.DEVNULL, cwd=tmp_path, check=False)
-            # How it finds the cost of a LUKS key: on a busy machine it gives up at once.
-            if b"Unable to get accurate CPU usage" not in done.stderr:
-                break
-        done.check_returncode()
-
-    return run
+    return lambda *words: _qemu_img(tmp_path, *words)
 
 
-@pytest.fixture
-def qcow2(tmp_path, qemu_img):
-    """A sound qcow2 of a 64 MiB disk, with 2 MiB of data in it."""
-    source, path = tmp_path / "source.raw", tmp_path / "sound.qcow2"
-    with source.open("wb") as file:
+def _qemu_img(directory, *words):
+    for _ in range(20):
+        done = subprocess.run(["qemu-img", *map(str, words)], capture_output=True, stdin=subprocess.DEVNULL, cwd=directory, check=False)
+        # How it finds the cost of a LUKS key: on a busy machine it gives up at once.
+        if b"Unable to get accurate CPU usage" not in done.stderr:
+            break
+    done.check_returncode()
+
+
+@pytest.fixture(scope="session")
+def sound(tmp_path_factory):
+    """A 64 MiB disk with 2 MiB of data in it, raw (`source.raw`) and as a sound qcow2 (`sound.qcow2`)."""
+    directory = tmp_path_factory.mktemp("sound")
+    with (directory / "source.raw").open("wb") as file:
         file.seek(1 << 20)
         file.write(os.urandom(2 << 20))
         file.truncate(64 << 20)
-    qemu_img("convert", "-f", "raw", "-O", "qcow2", source, path)
-    return path
+    _qemu_img(directory, "convert", "-f", "raw", "-O", "qcow2", "source.raw", "sound.qcow2")
+    return directory
+
+
+@pytest.fixture
+def qcow2(tmp_path, sound):
+    """A sound qcow2 of the test's own, and `source.raw` beside it, which is only to be read."""
+    os.link(sound / "source.raw", tmp_path / "source.raw")
+    return Path(shutil.copy(sound / "sound.qcow2", tmp_path))

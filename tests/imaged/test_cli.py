@@ -10,8 +10,10 @@ import uuid
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from imaged import client, config
+from imaged.cli import main
 from imaged.httpd import tls
 from tests.imaged.command import PATIENCE, Authority, Imaged
 
@@ -24,15 +26,29 @@ def place(tmp_path):
 
 @pytest.fixture
 def words(place):
-    """The usual command line: both services on unix sockets."""
-    sockets = ["--local-socket", place / "images.sock", "--control-socket", place / "control.sock"]
-    return ["--threads", 4, "--stop-timeout", 1, "--root", place / "root", *sockets]
+    return usual(place)
 
 
 @pytest.fixture
 def daemon(words):
     with Imaged(*words) as imaged:
         yield imaged.ready()
+
+
+@pytest.fixture(scope="module")
+def standing(tmp_path_factory):
+    """The place of a daemon that is only looked at."""
+    place = tmp_path_factory.mktemp("standing")
+    (place / "root").mkdir()
+    with Imaged(*usual(place)) as imaged:
+        imaged.ready()
+        yield place
+
+
+def usual(place):
+    """The usual command line: both services on unix sockets."""
+    sockets = ["--local-socket", place / "images.sock", "--control-socket", place / "control.sock"]
+    return ["--threads", 4, "--stop-timeout", 1, "--root", place / "root", *sockets]
 
 
 def control(place):
@@ -48,17 +64,24 @@ def complaint(*words):
     return imaged.log
 
 
-def test_both_services_answer(daemon, place):
-    with client.Images(f"unix:{place}/images.sock").connection() as connection:
+def refusal(*words):
+    """What the command says to words that no daemon can be made of: it says so before it becomes one."""
+    result = CliRunner().invoke(main, list(map(str, words)))
+    assert (result.exit_code, result.stdout) == (2, "")
+    return result.stderr
+
+
+def test_both_services_answer(standing):
+    with client.Images(f"unix:{standing}/images.sock").connection() as connection:
         connection.start("GET", "/info/", [])
         assert connection.response().status == 200
 
-    assert control(place).info()["host_id"]
+    assert control(standing).info()["host_id"]
 
 
-def test_tickets_are_not_for_the_images_service(daemon, place):
+def test_tickets_are_not_for_the_images_service(standing):
     with pytest.raises(client.Refused) as refused:
-        client.Control(f"unix:{place}/images.sock").delete_ticket("x")
+        client.Control(f"unix:{standing}/images.sock").delete_ticket("x")
 
     assert refused.value.status == 404
 
@@ -70,10 +93,10 @@ def test_a_signal_stops_it_and_its_sockets_go(daemon, place, number):
     assert "Traceback" not in daemon.log
 
 
-def test_what_it_makes_is_its_owners_alone(daemon, place):
-    control(place).add_domain("iso", name="ISO", path=str(place / "root" / "iso"))
+def test_what_it_makes_is_its_owners_alone(standing):
+    control(standing).add_domain("iso", name="ISO", path=str(standing / "root" / "iso"))
 
-    modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in [*place.glob("*.sock*"), *(place / "root").iterdir()]}
+    modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in [*standing.glob("*.sock*"), *(standing / "root").iterdir()]}
 
     assert modes == {"control.sock": 0o600, "images.sock": 0o600, "control.sock.lock": 0o600, "images.sock.lock": 0o600, "iso": 0o700}
 
@@ -218,19 +241,19 @@ def test_a_socket_in_a_directory_that_cannot_be_is_refused(place, words):
 
 
 def test_nothing_to_serve_is_refused():
-    assert "imaged: root is missing" in complaint()
+    assert "imaged: root is missing" in refusal()
 
 
 def test_an_unknown_setting_in_the_file_is_named_with_its_line(place, words):
     (place / "imaged.toml").write_text("\nlistn = '127.0.0.1'\n")
 
-    assert f"listn ({place}/imaged.toml, line 2): there is no such setting; did you mean 'listen'?" in complaint(
+    assert f"listn ({place}/imaged.toml, line 2): there is no such setting; did you mean 'listen'?" in refusal(
         "--config", place / "imaged.toml", *words
     )
 
 
 def test_an_unknown_option_is_refused(words):
-    assert "No such option" in complaint(*words, "--lisen", "x")
+    assert "No such option" in refusal(*words, "--lisen", "x")
 
 
 def test_supervised_by_nobody_is_refused(words):
@@ -248,8 +271,7 @@ def test_the_documentation_has_every_setting():
 
 
 def test_help_explains_every_setting():
-    with Imaged("--help") as imaged:
-        text = imaged.process.stdout.read()
-        assert imaged.end() == 0
+    result = CliRunner().invoke(main, ["--help"])
+    assert result.exit_code == 0
 
-    assert [field.name for field in dataclasses.fields(config.Config) if config.option(field.name) not in text] == []
+    assert [field.name for field in dataclasses.fields(config.Config) if config.option(field.name) not in result.stdout] == []

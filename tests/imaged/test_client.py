@@ -3,6 +3,7 @@
 import contextlib
 import socket
 import threading
+import time
 
 import pytest
 
@@ -185,6 +186,51 @@ def test_a_certificate_that_is_not_trusted_is_unreachable(certificate):
 
         with pytest.raises(client.Unreachable, match="certificate"):
             client.Control("https://{}:{}".format(*server.bind_addr)).info()
+
+
+@contextlib.contextmanager
+def silent(scheme: str):
+    """What takes every connection, and never says a word. Yields its address, and a function that waits until somebody has asked it."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        asked: list[socket.socket] = []
+
+        def wait() -> None:
+            listener.settimeout(30)
+            asked.append(listener.accept()[0])
+            assert asked[-1].recv(1)
+
+        yield f"{scheme}://127.0.0.1:{listener.getsockname()[1]}", wait
+        for sock in asked:
+            sock.close()
+
+
+def test_the_handshake_with_a_host_that_hangs_takes_no_longer_than_the_call_may(monkeypatch):
+    monkeypatch.setattr(client.connection, "CONNECT_TIMEOUT", 300)
+    began = time.monotonic()
+
+    with silent("https") as (address, _), pytest.raises(client.Unreachable):
+        client.Control(address, timeout=300).info(timeout=0.1)
+
+    assert time.monotonic() - began < 100
+
+
+def test_who_waits_for_a_host_can_be_told_that_it_is_in_vain():
+    told = threading.Event()
+
+    def ask() -> None:
+        with pytest.raises(client.Unreachable):
+            control.domains()
+        told.set()
+
+    with silent("http") as (address, wait):
+        control = client.Control(address, timeout=300)
+        waiting = threading.Thread(target=ask, daemon=True)
+        waiting.start()
+        wait()
+
+        control.break_off()
+
+        assert told.wait(30)
 
 
 def test_a_refusal_in_json_is_understood():
