@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 
 import { ApiError } from "../../appliance/static/js/api.js";
+import { Gate } from "../../appliance/static/js/gate.js";
 import { merge } from "../../appliance/static/js/ranges.js";
 import { Sender } from "../../appliance/static/js/sender.js";
 import { Stop } from "../../appliance/static/js/stop.js";
@@ -37,6 +38,7 @@ export class Host {
     this.dead = [];
     /** @type {(string | undefined)[]} where sessions were opened */
     this.places = [];
+    this.gate = new Gate();
     /** How often the next tickets are refused because the transfer moves. */
     this.moves = 0;
   }
@@ -88,6 +90,7 @@ export class Host {
         },
         zero: async (/** @type {any} */ session, /** @type {any} */ run) => this.store(session, run),
       },
+      gate: this.gate,
       hasher: {
         examine: async (/** @type {Blob} */ file, /** @type {number} */ start, /** @type {number} */ end) => [{ start, end, zero: false, sha256: "x" }],
         pieces: async (/** @type {Blob} */ file, /** @type {Range[]} */ ranges) =>

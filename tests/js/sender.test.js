@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
+import { PLACES } from "../../appliance/static/js/gate.js";
 import { Unreadable } from "../../appliance/static/js/hasher.js";
 import { Sender } from "../../appliance/static/js/sender.js";
 import { Stop } from "../../appliance/static/js/stop.js";
-import { file, MIB, setUp, stops } from "./host.js";
+import { file, Host, MIB, setUp, stops } from "./host.js";
 
 test("everything arrives, once, in one session", async () => {
   const { host, sender } = setUp();
@@ -12,6 +13,23 @@ test("everything arrives, once, in one session", async () => {
   assert.deepEqual(host.durable, [[0, host.size]]);
   assert.equal(host.stored.reduce((sum, [start, end]) => sum + end - start, 0), host.size);
   assert.equal(host.sessions, 1);
+});
+
+test("two uploads together leave connections to the page", async () => {
+  const host = new Host(64 * MIB);
+  const { world } = host;
+  let [now, most] = [0, 0];
+  const { put } = world.wire;
+  world.wire.put = async (/** @type {any[]} */ ...given) => {
+    now += 1;
+    most = Math.max(most, now);
+    await new Promise((resolve) => setImmediate(resolve));
+    await put(...given);
+    now -= 1;
+  };
+  host.store = () => {};
+  await Promise.all([1, 2].map(() => new Sender(host.transfer, file(host.size), world, () => {}).run()));
+  assert.equal(most, PLACES);
 });
 
 test("what is durable does not travel again", async () => {

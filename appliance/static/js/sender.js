@@ -144,8 +144,7 @@ export class Sender {
   async #send(run, chunk) {
     const session = await this.road.open();
     try {
-      if (run.zero) await this.world.wire.zero(session, run, this.signal);
-      else await this.#put(session, run, chunk);
+      await this.world.gate.pass(this.signal, () => (run.zero ? this.world.wire.zero(session, run, this.signal) : this.#put(session, run, chunk)));
     } catch (error) {
       this.road.leave(session, error);
       throw error;

@@ -65,6 +65,8 @@ export interface World {
   api: { get: Function; post: Function };
   wire: typeof import("./wire.js");
   hasher: { examine: Function; pieces: Function; everySecond: Function };
+  /** Shared by all uploads of the page. */
+  gate: import("./gate.js").Gate;
   sleep: (seconds: number, signal: AbortSignal) => Promise<void>;
   isOnline: () => boolean;
   /** Seconds. */

@@ -1,12 +1,13 @@
 /** What sending touches, as this browser has it. */
 
 import * as api from "./api.js";
+import { Gate } from "./gate.js";
 import * as hasher from "./hasher.js";
 import * as wire from "./wire.js";
 
 /** @type {import("./types").World} */
 export const world = {
-  api, wire, hasher, sleep, isOnline: () => navigator.onLine, now: () => performance.now() / 1000,
+  api, wire, hasher, gate: new Gate(), sleep, isOnline: () => navigator.onLine, now: () => performance.now() / 1000,
 };
 
 /**
