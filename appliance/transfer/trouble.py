@@ -248,3 +248,17 @@ class ArchiveTooLarge(ApplianceError):
     status = 422
     says = "Unpacked, {name} has more than the {limit:size} that it may have."
     hint = "Check what is in it; an administrator may raise max_image_size."
+
+
+class BadAuthorities(ApplianceError):
+    code = "bad-authorities"
+    status = 500
+    says = "The file of trusted authorities cannot be used: {reason}."
+    hint = "An administrator corrects the setting import_ca: a file of certificates in PEM form."
+
+
+class BadProxy(ApplianceError):
+    code = "bad-proxy"
+    status = 500
+    says = "The proxy that the environment names cannot be used: {reason}."
+    hint = "An administrator corrects http_proxy, https_proxy or no_proxy in the environment of the appliance."

@@ -91,7 +91,7 @@ class Source(typing.Protocol):
         """What is there. Raises errors of `trouble`; Interrupted."""
 
     def reading(self, start: int = 0, validator: str | None = None) -> contextlib.AbstractContextManager[Stream]:
-        """The bytes from `start` on, or from 0. Raises errors of `trouble`, SourceChanged unless `validator` is still right; Interrupted."""
+        """The bytes from `start` on, or from 0. Raises errors of `trouble` (SourceChanged unless `validator` still holds), Interrupted."""
 
     def beside(self, name: str) -> "Source":
         """The file of that name in the same place."""

@@ -227,7 +227,7 @@ def _special(address: Address) -> str:
 
 
 def _within(address: Address) -> list[Address]:
-    """The IPv4 addresses that packets to this IPv6 address may end at: it is a way of writing them, or of reaching them through a tunnel."""
+    """The IPv4 addresses that this IPv6 address is a way of writing, or that packets to it reach through a tunnel."""
     if isinstance(address, ipaddress.IPv4Address):
         return []
     if address.ipv4_mapped:

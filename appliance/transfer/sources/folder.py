@@ -1,0 +1,140 @@
+"""file: URLs: below the one folder of this server that the administrator has set aside."""
+
+import contextlib
+import mimetypes
+import os
+import pathlib
+import stat
+import urllib.parse
+from collections.abc import Iterator
+
+from appliance.transfer import sources, trouble
+from appliance.transfer.sources import answers, guard
+
+_HERE = "this server"
+
+
+class Folder:
+    """One file of the folder, as `sources.Source`. No symbolic link is followed, and nothing but a plain file is read."""
+
+    def __init__(self, url: str, policy: guard.Policy, credentials: sources.Credentials | None = None):
+        """Raises BadUrl, UserInUrl, SchemeRefused, FileRefused."""
+        if policy.folder is None:
+            raise trouble.SchemeRefused(scheme="file", allowed=", ".join(sources.schemes(policy)))
+        self._folder = policy.folder
+        self._parts = _parts(url, policy.folder)
+        self._interrupted = False
+        self.url = "file://" + urllib.parse.quote(str(policy.folder.joinpath(*self._parts)))
+        self.host = _HERE
+        self.name = answers.tidy(self._parts[-1])
+
+    def look(self) -> sources.Facts:
+        with self.reading() as file:
+            head = file.read_whole(sources.HEAD)
+        content_type = mimetypes.guess_type(self.name)[0] or "application/octet-stream"
+        return sources.Facts(self.url, self.name, file.total, content_type, True, file.validator, head)
+
+    @contextlib.contextmanager
+    def reading(self, start: int = 0, validator: str | None = None) -> Iterator["File"]:
+        with self._explained(), self._open() as stream:
+            file = File(self, stream, start if validator else 0)
+            if validator is not None and file.validator != validator:
+                raise trouble.SourceChanged(host=self.host, name=self.name)
+            yield file
+
+    def beside(self, name: str) -> "Folder":
+        there = self._folder.joinpath(*self._parts[:-1], name)
+        return Folder("file://" + urllib.parse.quote(str(there)), guard.Policy(schemes=("file",), folder=self._folder))
+
+    def interrupt(self) -> None:
+        self._interrupted = True
+
+    def check(self) -> None:
+        """Raises Interrupted."""
+        if self._interrupted:
+            raise sources.Interrupted
+
+    @contextlib.contextmanager
+    def _explained(self) -> Iterator[None]:
+        try:
+            yield
+        except FileNotFoundError as error:
+            raise trouble.SourceMissing(host=self.host, name=self.name, status="no such file") from error
+        except PermissionError as error:
+            raise trouble.SourceForbidden(host=self.host, name=self.name, status="permission denied") from error
+        except OSError as error:
+            raise trouble.SourceReset(host=self.host, reason=(error.strerror or "it failed").lower()) from error
+
+    def _open(self):
+        """The file, found from the folder on without following a link. Raises FileRefused, OSError."""
+        at = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            for part in self._parts[:-1]:
+                deeper = _no_link(part, os.O_RDONLY | os.O_DIRECTORY, at)
+                os.close(at)
+                at = deeper
+            # Opening a pipe would wait for its other end.
+            found = _no_link(self._parts[-1], os.O_RDONLY | os.O_NONBLOCK, at)
+        finally:
+            os.close(at)
+        if not stat.S_ISREG(os.fstat(found).st_mode):
+            os.close(found)
+            raise trouble.FileRefused(reason="it is no plain file")
+        return open(found, "rb", buffering=0)
+
+
+class File:
+    """An open file from `start` on, as `sources.Stream`."""
+
+    def __init__(self, folder: Folder, stream, start: int):
+        self._folder = folder
+        self._stream = stream
+        status = os.fstat(stream.fileno())
+        self.start = stream.seek(start)
+        self.total = status.st_size
+        self.validator = f'"{status.st_ino:x}-{status.st_size:x}-{status.st_mtime_ns:x}"'
+        self._at = start
+
+    def read(self, most: int = answers.PIECE) -> bytes:
+        self._folder.check()
+        # What is written behind the end meanwhile is another file's.
+        data = self._stream.read(min(most, self.total - self._at))
+        if not data and self._at < self.total:
+            raise trouble.SourceShort(host=self._folder.host, name=self._folder.name, received=self._at, expected=self.total)
+        self._at += len(data)
+        return data
+
+    def read_whole(self, most: int) -> bytes:
+        found = bytearray()
+        while len(found) < most and (data := self.read(most - len(found))):
+            found += data
+        return bytes(found)
+
+
+def _parts(url: str, folder: pathlib.Path) -> tuple[str, ...]:
+    """The path below the folder. Raises BadUrl, UserInUrl, FileRefused."""
+    guard.scheme(url)
+    try:
+        parts = urllib.parse.urlsplit(url)
+    except ValueError:
+        raise trouble.BadUrl(reason="it cannot be taken apart") from None
+    if "@" in parts.netloc:
+        raise trouble.UserInUrl()
+    if parts.netloc.lower() not in ("", "localhost") or parts.query or parts.fragment:
+        raise trouble.BadUrl(reason="a file of this server is written as file:///PATH")
+    path = urllib.parse.unquote(parts.path)
+    below = pathlib.PurePosixPath(path)
+    if "\0" in path or ".." in below.parts or not below.is_relative_to(folder) or below == folder or path.endswith("/"):
+        raise trouble.FileRefused(reason="it is not below the folder for imports")
+    return below.relative_to(folder).parts
+
+
+def _no_link(name: str, flags: int, at: int) -> int:
+    """Raises FileRefused, OSError."""
+    try:
+        return os.open(name, flags | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=at)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            if stat.S_ISLNK(os.stat(name, dir_fd=at, follow_symlinks=False).st_mode):
+                raise trouble.FileRefused(reason="there is a symbolic link on the way to it") from error
+        raise
