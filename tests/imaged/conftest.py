@@ -158,11 +158,11 @@ def raw(path: str, data: bytes) -> bytes:
         return answer
 
 
-def wait(condition: Callable[[], bool]) -> None:
+def wait(condition: Callable[[], object], never: str = "it never happened") -> None:
     """Until it is so. Fails after 30 seconds."""
     deadline = time.monotonic() + 30
     while not condition():
-        assert time.monotonic() < deadline, "it never happened"
+        assert time.monotonic() < deadline, never
         time.sleep(0.001)
 
 

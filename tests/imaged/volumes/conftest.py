@@ -1,9 +1,14 @@
 """A host's storage, as the daemon sees it."""
 
+import shutil
+
 import pytest
 
 from imaged.volumes.domains import Domains
+from imaged.volumes.exports import Exports
+from imaged.volumes.jobs import Jobs
 from imaged.volumes.volumes import Volumes
+from tests.imaged.volumes import exported
 
 
 @pytest.fixture
@@ -27,3 +32,16 @@ def domain(domains, root):
 @pytest.fixture
 def volumes(domains, domain):
     return Volumes(domains)
+
+
+@pytest.fixture
+def house(volumes):
+    house = Exports(volumes, Jobs())
+    yield house
+    house.close()
+
+
+@pytest.fixture
+def disk(domain, qcow2):
+    """The sound qcow2 of a 64 MiB disk as a volume."""
+    return shutil.copy(qcow2, domain.path / exported.NAME)
