@@ -124,7 +124,13 @@ def _parts(url: str, folder: pathlib.Path) -> tuple[str, ...]:
         raise trouble.BadUrl(reason="a file of this server is written as file:///PATH")
     path = urllib.parse.unquote(parts.path)
     below = pathlib.PurePosixPath(path)
-    if "\0" in path or ".." in below.parts or not below.is_relative_to(folder) or below == folder or path.endswith("/"):
+    if (
+        "\0" in path
+        or ".." in below.parts
+        or not below.is_relative_to(folder)
+        or below == pathlib.PurePosixPath(folder)
+        or path.endswith("/")
+    ):
         raise trouble.FileRefused(reason="it is not below the folder for imports")
     return below.relative_to(folder).parts
 
