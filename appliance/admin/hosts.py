@@ -15,11 +15,11 @@ from appliance.admin.ground import Ground
 from appliance.transfer import hosts as transfer_hosts
 from imaged import client
 
-#: A supervised daemon is back within a second: a host is called down only after this many seconds of silence.
-GRACE = 10.0
-
 #: Seconds that a host has to say that it is there: one that hangs is as dead as one that is gone, and has to be noticed as soon.
 LOOK = 3.0
+
+#: A host is called down after this many seconds of silence: a daemon that is restarted is back sooner, a busy one answers one of two looks.
+GRACE = 2 * LOOK
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
 
@@ -169,8 +169,10 @@ class Hosts:
             self._connections.control(host.id).info(timeout=LOOK)
         except (client.Unreachable, client.Refused, errors.HostDown) as error:
             self._silent(host.id, asked)
-            if host.up and self.gone(host.id):
-                self._set(host, False, str(error), events.WARNING, f"Host {host.name} does not answer")
+            if self.gone(host.id):
+                if host.up:
+                    self._set(host, False, str(error), events.WARNING, f"Host {host.name} does not answer")
+                self._break_off(host)
             return False
         self._answered[host.id] = self._ground.clock.steady()
         self._silent_since.pop(host.id, None)
@@ -190,6 +192,11 @@ class Hosts:
     def _silent(self, host_id: str, since: float) -> None:
         """It did not answer what it was asked then; it may have answered something else meanwhile."""
         self._silent_since.setdefault(host_id, max(since, self._answered.get(host_id, since)))
+
+    def _break_off(self, host: models.Host) -> None:
+        """What it was asked before it fell silent may be waited for for minutes, and meanwhile nobody else works on that transfer."""
+        with contextlib.suppress(errors.HostDown):
+            self._connections.control(host.id).break_off()
 
     def _set(self, host: models.Host, up: bool, reason: str | None, severity: str, message: str) -> None:
         with self._ground.database.session() as session:

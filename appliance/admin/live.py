@@ -195,8 +195,8 @@ class Live:
 
     def _terms(self, transfer: models.Transfer, url: str) -> dict:
         """The host's ticket."""
-        settings, patience = self._ground.config, transfer.inactivity_timeout
-        patience = settings.inactivity_timeout if patience is None else patience or UNLIMITED
+        settings, wanted = self._ground.config, transfer.inactivity_timeout
+        patience = settings.inactivity_timeout if wanted is None else wanted or UNLIMITED
         terms = {
             "uuid": transfer.ticket,
             "transfer_id": transfer.id,

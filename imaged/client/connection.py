@@ -141,9 +141,12 @@ class Images:
         self._lock = threading.Lock()
 
     @contextlib.contextmanager
-    def connection(self) -> Iterator[Connection]:
-        """A connection: an idle one that is still alive, or a new one. It is kept if its answer was read to the end. Raises Unreachable."""
-        connection = self._take() or Connection(self.address, self._timeout, self._tls)
+    def connection(self, timeout: float | None = None) -> Iterator[Connection]:
+        """A connection: an idle one that is still alive, or a new one. It is kept if its answer was read to the end. Raises Unreachable.
+
+        A new one may take `timeout` seconds to be made, if that is less than the host may be silent.
+        """
+        connection = self._take() or Connection(self.address, min(timeout or self._timeout, self._timeout), self._tls)
         try:
             yield connection
         except BaseException:

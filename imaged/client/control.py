@@ -1,11 +1,14 @@
 """The control service of a host, each call a method."""
 
+import contextlib
 import json
 import ssl
+import threading
 import urllib.parse
+from collections.abc import Iterator
 from typing import Any
 
-from imaged.client.connection import Images, refused
+from imaged.client.connection import Connection, Images, refused
 from imaged.client.failures import unreachable
 
 #: Seconds that the host has for what waits for its disk: allocating a volume, bringing one to stable storage.
@@ -19,11 +22,20 @@ class Control:
         self.address = address
         self._timeout = timeout
         self._connections = Images(address, timeout=timeout, tls=tls)
+        self._lock = threading.Lock()
+        self._waiting: set[Connection] = set()
 
     def close(self) -> None:
         self._connections.close()
 
+    def break_off(self) -> None:
+        """From any thread: whoever waits for an answer gets Unreachable."""
+        with self._lock:
+            for connection in self._waiting:
+                connection.interrupt()
+
     def info(self, timeout: float | None = None) -> dict:
+        """`timeout`: seconds that this may take, if less than other calls."""
         return self._call("GET", "/info", timeout=timeout)
 
     def certificate_request(self) -> str:
@@ -129,7 +141,7 @@ class Control:
     def _call(self, method: str, target: str, body: dict | None = None, *, timeout: float | None = None) -> Any:
         data = b"" if body is None else json.dumps(body).encode()
         headers = [] if method == "GET" else [("Content-Type", "application/json"), ("Content-Length", str(len(data)))]
-        with self._connections.connection() as connection:
+        with self._connections.connection(timeout) as connection, self._breakable(connection):
             connection.sock.settimeout(timeout or self._timeout)
             connection.start(method, target, headers, data)
             response = connection.response()
@@ -138,6 +150,16 @@ class Control:
             raise refused(response, answer)
         with unreachable(self.address):
             return json.loads(answer) if answer else None
+
+    @contextlib.contextmanager
+    def _breakable(self, connection: Connection) -> Iterator[None]:
+        with self._lock:
+            self._waiting.add(connection)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._waiting.discard(connection)
 
 
 def _path(*parts: str) -> str:

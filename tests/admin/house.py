@@ -2,7 +2,9 @@
 
 import contextlib
 import datetime
+import pathlib
 import random
+import socket
 import threading
 import time
 import urllib.parse
@@ -83,6 +85,28 @@ class Daemon:
     def restart(self):
         self.stop()
         self.start()
+
+    @contextlib.contextmanager
+    def deaf(self):
+        """In its place something listens that takes every connection to the control service and never answers. Yields an event: asked."""
+        self.stop()
+        path, asked, taken = self.control.removeprefix("unix:"), threading.Event(), []
+        with socket.socket(socket.AF_UNIX) as listener:
+            listener.bind(path)
+            listener.listen()
+
+            def take():
+                with contextlib.suppress(OSError):
+                    while True:
+                        taken.append(listener.accept()[0])
+                        asked.set()
+
+            threading.Thread(target=take, daemon=True).start()
+            yield asked
+            listener.shutdown(socket.SHUT_RDWR)
+        pathlib.Path(path).unlink()
+        for sock in taken:
+            sock.close()
 
 
 class House:

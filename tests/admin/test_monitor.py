@@ -1,5 +1,6 @@
 """The watch: heartbeats, tickets, hosts, expiry. The clock is turned, nobody waits."""
 
+import itertools
 import threading
 
 import pytest
@@ -8,6 +9,7 @@ from appliance import errors
 from appliance.admin import hosts
 from imaged import client
 from tests.admin.house import disk
+from tests.e2e.product import wait_for
 
 MIB = 1 << 20
 DAY = 86400
@@ -24,6 +26,10 @@ def shown(house, transfer):
 
 def ticket_of(house, transfer):
     return house.transfers._load(transfer.id).ticket
+
+
+def timed_out(house):
+    raise client.Unreachable(house.daemon.control, "timed out")
 
 
 def test_without_a_sign_of_life_an_upload_is_paused_with_the_reason(house):
@@ -136,6 +142,85 @@ def test_a_host_that_stays_away_pauses_its_uploads_and_they_go_on_when_it_is_bac
     assert (house.host.status, house.phase(transfer)) == ("up", "transferring")
     assert house.send(transfer, disk()) == 200
     assert [code for code in house.codes() if code.startswith("host-")] == ["host-added", "host-down", "host-up"]
+
+
+def test_a_host_that_hangs_is_down_after_two_looks(house):
+    transfer = house.create()
+
+    def hang(timeout):
+        house.clock.turn(timeout)
+        timed_out(house)
+
+    house.control.info = hang
+    look(house)
+    assert (house.phase(transfer), house.host.status) == ("transferring", "up")
+    look(house)
+
+    assert (house.phase(transfer), house.host.status) == ("paused_system", "down")
+    assert house.clock.gone <= 6
+
+
+def test_a_busy_host_that_answers_every_other_look_is_up(house):
+    transfer = house.create()
+    answer = house.control.info
+    busy = itertools.cycle([True, False])
+
+    def late(timeout):
+        house.clock.turn(timeout)
+        if next(busy):
+            timed_out(house)
+        return answer(timeout)
+
+    house.control.info = late
+    for _ in range(8):
+        look(house)
+        house.transfers.heartbeat(house.ann, transfer.id)
+
+    assert (house.phase(transfer), house.host.status) == ("transferring", "up")
+    assert "host-down" not in house.codes()
+
+
+def test_what_waits_for_a_host_keeps_nobody_from_noticing_that_it_is_dead(house):
+    transfer = house.create()
+    waits, release = threading.Event(), threading.Event()
+
+    def wait(ticket_id):
+        waits.set()
+        release.wait(60)
+        raise client.Unreachable(house.daemon.control, "it hung")
+
+    house.control.ticket = wait
+    house.admin.monitor.start()
+    try:
+        assert waits.wait(30)
+        house.control.info = lambda timeout: timed_out(house)
+        wait_for(lambda: house.admin.hosts.silent(house.host.id), "a look to fail")
+        house.clock.turn(hosts.GRACE)
+        house.admin.monitor.wake()
+        wait_for(lambda: house.host.status == "down", "the host to be down while it is waited for")
+        release.set()
+        wait_for(lambda: house.phase(transfer) == "paused_system", "the transfer to be paused")
+    finally:
+        release.set()
+        house.admin.monitor.stop()
+
+
+def test_who_waits_for_a_host_that_is_found_dead_is_told(house):
+    told = threading.Event()
+
+    def ask():
+        with pytest.raises(errors.HostDown), house.admin.hosts.asking(house.host) as control:
+            control.complete_volume(house.data.id, "disk")
+        told.set()
+
+    with house.daemon.deaf() as asked:
+        threading.Thread(target=ask, daemon=True).start()
+        assert asked.wait(30)
+        house.control.info = lambda timeout: timed_out(house)
+        look(house)
+        look(house, hosts.GRACE)
+
+        assert told.wait(30)
 
 
 def test_what_a_person_paused_stays_paused_when_its_host_is_back(house):
