@@ -55,7 +55,7 @@ class Result:
 
 
 class Fetch:
-    """Fetches `source` through `ticket` into the host's volume; what is durable there already is not fetched or not written again. Runs once.
+    """Fetches `source` through `ticket` into the host's volume; what is durable there is not written again. Runs once.
 
     `host` is how the host is called; `limit` how many bytes its volume takes; `packed` one of unpack.KINDS, or None for a file that is the
     image. `validator` and `total` are what `Source.look` said: without a validator nothing that is there already is believed. `sha256`
