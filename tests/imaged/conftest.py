@@ -2,18 +2,20 @@
 
 import contextlib
 import datetime
+import functools
 import ipaddress
 import json
 import os
 import shutil
 import socket
-import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from email.message import Message
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -25,6 +27,7 @@ from cryptography.x509.oid import NameOID
 from imaged import client, httpd, services
 from imaged.backends.policy import Policy
 from imaged.tickets import Tickets
+from tests.imaged import qemu
 
 
 @dataclass
@@ -166,6 +169,24 @@ def wait(condition: Callable[[], object], never: str = "it never happened") -> N
         time.sleep(0.001)
 
 
+def at_once(work: Callable[[Any], object], items: Sequence[Any]) -> None:
+    """`work(item)` of each, in a thread of its own. Raises what one of them raised."""
+    with ThreadPoolExecutor(len(items)) as pool:
+        list(pool.map(work, items))
+
+
+@contextlib.contextmanager
+def full_disk() -> Iterator[None]:
+    """While inside, no file takes another byte."""
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "pwrite", full)
+        yield
+
+
 def ended(pid: int) -> bool:
     """Has that process ended? Whether whoever took over an orphan has buried it is not ours to wait for."""
     try:
@@ -217,17 +238,8 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str]:
 
 @pytest.fixture
 def qemu_img(tmp_path):
-    """Runs qemu-img: `qemu_img("create", …)`."""
-    return lambda *words: _qemu_img(tmp_path, *words)
-
-
-def _qemu_img(directory, *words):
-    for _ in range(20):
-        done = subprocess.run(["qemu-img", *map(str, words)], capture_output=True, stdin=subprocess.DEVNULL, cwd=directory, check=False)
-        # How it finds the cost of a LUKS key: on a busy machine it gives up at once.
-        if b"Unable to get accurate CPU usage" not in done.stderr:
-            break
-    done.check_returncode()
+    """Runs qemu-img in the test's directory: `qemu_img("create", …)`."""
+    return functools.partial(qemu.qemu_img, cwd=tmp_path)
 
 
 @pytest.fixture(scope="session")
@@ -238,7 +250,7 @@ def sound(tmp_path_factory):
         file.seek(1 << 20)
         file.write(os.urandom(2 << 20))
         file.truncate(64 << 20)
-    _qemu_img(directory, "convert", "-f", "raw", "-O", "qcow2", "source.raw", "sound.qcow2")
+    qemu.qemu_img("convert", "-f", "raw", "-O", "qcow2", "source.raw", "sound.qcow2", cwd=directory)
     return directory
 
 

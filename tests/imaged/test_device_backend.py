@@ -6,13 +6,13 @@ import itertools
 import os
 import random
 import subprocess
-import threading
 
 import pytest
 
 from imaged import backends, errors
 from imaged.backends import device, kept, policy
 from imaged.backends.extents import merged
+from tests.imaged.conftest import at_once
 
 MIB = 1 << 20
 SIZE = 8 * MIB
@@ -152,11 +152,7 @@ def test_parallel_writers_of_unaligned_ranges_do_not_disturb_each_other(opened, 
             backend.write(memoryview(data)[start:end], start)
         backend.flush()
 
-    threads = [threading.Thread(target=work, args=(first,)) for first in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    at_once(work, range(8))
 
     assert contents(opened()) == data
     assert path.read_bytes() == data

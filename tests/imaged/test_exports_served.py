@@ -5,7 +5,6 @@ import json
 import os
 import shutil
 import signal
-import subprocess
 import tempfile
 import threading
 from pathlib import Path
@@ -16,7 +15,8 @@ from ovirt_imageio import client as imageio
 
 from imaged import client, httpd, services
 from tests.imaged.command import Imaged
-from tests.imaged.conftest import Daemon, ask, ended, wait
+from tests.imaged.conftest import Daemon, ask, at_once, ended, wait
+from tests.imaged.qemu import same
 
 MIB = 1 << 20
 SIZE = 64 * MIB
@@ -63,14 +63,6 @@ def outcome(control, job):
     return control.job(job["id"])
 
 
-def qemu_img(*words):
-    return subprocess.run(["qemu-img", *map(str, words)], check=True, capture_output=True, text=True).stdout
-
-
-def same(one, other, forms):
-    assert "identical" in qemu_img("compare", "-f", forms[0], "-F", forms[1], one, other)
-
-
 @pytest.mark.parametrize("form", ["raw", "qcow2"])
 @pytest.mark.parametrize("allocation", ["sparse", "preallocated"])
 def test_ovirts_client_writes_a_qcow2_disk_by_its_guests_bytes_and_reads_it_back(house, qcow2, tmp_path, form, allocation):
@@ -87,8 +79,8 @@ def test_ovirts_client_writes_a_qcow2_disk_by_its_guests_bytes_and_reads_it_back
     close(house, ticket)
 
     assert job["state"] == "done", job
-    same(source, volume["path"], (form, "qcow2"))
-    same(volume["path"], tmp_path / "back", ("qcow2", form))
+    assert same(source, volume["path"], (form, "qcow2"))
+    assert same(volume["path"], tmp_path / "back", ("qcow2", form))
     allocated = house.control.volume("data", NAME)["allocated"]
     assert allocated >= SIZE if allocation == "preallocated" else allocated < SIZE / 8
     house.control.delete_volume("data", NAME)
@@ -101,15 +93,11 @@ def test_several_download_the_same_disk_at_once(house, volume, qcow2, tmp_path):
     def download(ticket):
         imageio.download(f"{house.base}/{ticket}", str(tmp_path / f"back-{ticket}"), None, fmt="raw", max_workers=2)
 
-    threads = [threading.Thread(target=download, args=(ticket,)) for ticket in tickets]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    at_once(download, tickets)
 
     for ticket in tickets:
         close(house, ticket)
-        same(tmp_path / "source.raw", tmp_path / f"back-{ticket}", ("raw", "raw"))
+        assert same(tmp_path / "source.raw", tmp_path / f"back-{ticket}", ("raw", "raw"))
 
 
 def test_extents_tell_zeros_and_holes_of_the_disk(house, volume):
@@ -149,11 +137,7 @@ def test_more_writers_than_eight_wait_for_each_other_and_lose_nothing(house, vol
         headers = {"Content-Range": f"bytes {start}-{start + MIB - 1}/*"}
         answers.append(house.put(ticket, data[start : start + MIB], headers).status)
 
-    threads = [threading.Thread(target=write, args=(number,)) for number in range(12)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    at_once(write, range(12))
 
     assert answers == [200] * 12
     assert house.get(ticket, f"bytes=0-{12 * MIB - 1}").body == data

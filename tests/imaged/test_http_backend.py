@@ -15,7 +15,7 @@ from imaged.backends.policy import Policy
 from imaged.handlers import extents as maps
 from imaged.handlers import images
 from imaged.httpd import tls
-from tests.imaged.conftest import Daemon, wait
+from tests.imaged.conftest import Daemon, full_disk, wait
 
 MIB = 1 << 20
 SIZE = 4 * MIB
@@ -187,15 +187,11 @@ def test_a_ticket_that_only_reads_behind_lets_nobody_write(daemon, front, image,
     assert json.loads(front.send("OPTIONS", f"/images/{ticket}").body)["features"] == ["checksum", "extents", "flush"]
 
 
-def test_a_full_disk_behind_is_507_and_nothing_is_durable(front, image, chain, monkeypatch):
+def test_a_full_disk_behind_is_507_and_nothing_is_durable(front, image, chain):
     ticket = chain()
 
-    def full(*_):
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(os, "pwrite", full)
-    answer = front.put(ticket, b"abc")
-    monkeypatch.undo()
+    with full_disk():
+        answer = front.put(ticket, b"abc")
 
     assert (answer.status, answer.code) == (507, "no-space")
     assert front.durable(ticket) == []

@@ -3,7 +3,6 @@
 import errno
 import os
 import stat
-import threading
 
 import pytest
 from hypothesis import given, settings
@@ -11,6 +10,7 @@ from hypothesis import strategies as st
 
 from imaged import journal
 from imaged.ranges import Ranges
+from tests.imaged.conftest import at_once
 
 SIZE = 1000
 SPAN = st.tuples(st.integers(0, SIZE), st.integers(0, SIZE)).map(sorted)
@@ -332,11 +332,7 @@ def test_many_threads_end_with_everything_durable(path):
             write(durability, start, start + 10)
             durability.flush(synced)
 
-    threads = [threading.Thread(target=work, args=(number,)) for number in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    at_once(work, range(8))
 
     assert durability.durable.as_lists() == [[0, SIZE]]
     assert durable_on_disk(path) == [[0, SIZE]]

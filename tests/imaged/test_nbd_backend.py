@@ -9,14 +9,11 @@ import pytest
 
 from imaged import client, nbd
 from tests.imaged import nbd_servers
-from tests.imaged.conftest import ask, wait
+from tests.imaged.conftest import ask, at_once, wait
+from tests.imaged.qemu import qemu_img
 
 MIB = 1 << 20
 SIZE = 10 * MIB + 512
-
-
-def qemu_img(*words):
-    return subprocess.run(["qemu-img", *map(str, words)], check=True, capture_output=True, text=True).stdout
 
 
 def extents(daemon, ticket, query=""):
@@ -109,11 +106,7 @@ def test_parallel_writers_of_unaligned_ranges_do_not_disturb_each_other(daemon, 
             assert ask(connection, "PUT", f"/images/{ticket}?flush=n", headers, piece).status == 200
         connection.close()
 
-    threads = [threading.Thread(target=work, args=(first,)) for first in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    at_once(work, range(4))
     daemon.patch(ticket, {"op": "flush"})
 
     assert disk.read_bytes()[: len(data)] == data
@@ -312,9 +305,10 @@ def test_a_change_that_a_hanging_server_may_still_make_is_not_answered_as_ended(
 
 def test_a_read_from_a_hanging_server_ends_at_once(daemon, hanging):
     ticket, server = hanging
-    assert daemon.get(ticket, "bytes=0-0").status == 206
-    server.suspend()
+    # One connection: its first request has put the connection to the server back when its second one wants it.
     connection = daemon.connect()
+    assert ask(connection, "GET", f"/images/{ticket}", {"Range": "bytes=0-0"}).status == 206
+    server.suspend()
     connection.start("GET", f"/images/{ticket}", [])
     wait(lambda: daemon.control.ticket(ticket)["active"])
 

@@ -6,13 +6,12 @@ import hashlib
 import itertools
 import os
 import random
-import threading
 
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from tests.imaged.conftest import ask
+from tests.imaged.conftest import ask, at_once
 
 SIZE = 6 << 20
 #: The image's beginning is cut into many small ranges, the rest into few: those are large enough to be spliced.
@@ -73,16 +72,13 @@ def test_parallel_writes_zeros_and_reads_agree_with_a_model(daemon, image, ticke
     random.Random(seed).shuffle(ranges)
     # Half of the ranges are written, by eight; the others keep their bytes, and eight read them meanwhile.
     written, kept = ranges[::2], ranges[1::2]
-    failures: list[BaseException] = []
 
-    def crew(number, work, ranges):
-        try:
-            rng = random.Random(seed + number)
-            with contextlib.closing(daemon.connect()) as connection:
-                for start, end in ranges:
-                    work(connection, rng, start, end)
-        except BaseException as error:
-            failures.append(error)
+    def crew(task):
+        number, work, ranges = task
+        rng = random.Random(seed + number)
+        with contextlib.closing(daemon.connect()) as connection:
+            for start, end in ranges:
+                work(connection, rng, start, end)
 
     def write(connection, rng, start, end):
         act(daemon, ticket, connection, rng, model, start, end)
@@ -90,14 +86,10 @@ def test_parallel_writes_zeros_and_reads_agree_with_a_model(daemon, image, ticke
     def read(connection, rng, start, end):
         check(connection, ticket, model, start, end)
 
-    threads = [threading.Thread(target=crew, args=(n, write, written[n::CREWS])) for n in range(CREWS)]
-    threads += [threading.Thread(target=crew, args=(n, read, kept[n::CREWS] * 2)) for n in range(CREWS)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    writers = [(n, write, written[n::CREWS]) for n in range(CREWS)]
+    readers = [(n, read, kept[n::CREWS] * 2) for n in range(CREWS)]
+    at_once(crew, writers + readers)
 
-    assert failures == []
     assert image.read() == model
     assert daemon.patch(ticket, {"op": "flush"}).status == 200
     durable = daemon.durable(ticket)

@@ -3,7 +3,6 @@
 It is a program of its own that these tests only run; it decodes local images by qemu-nbd, so what is not raw is compared by qemu-img.
 """
 
-import filecmp
 import io
 import json
 import os
@@ -21,15 +20,10 @@ from imaged.handlers import images
 from imaged.httpd import tls
 from tests.imaged import nbd_servers
 from tests.imaged.conftest import Daemon
+from tests.imaged.qemu import qemu_img, same
 
 MIB = 1 << 20
 SIZE = 24 * MIB
-
-
-def qemu_img(*words):
-    done = subprocess.run(["qemu-img", *map(str, words)], capture_output=True, text=True, timeout=120)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
 
 
 @pytest.fixture(scope="module")
@@ -76,12 +70,6 @@ def local(tmp_path_factory):
         path = found[kind, "qcow2"] = directory / f"{kind}.qcow2"
         qemu_img("convert", "-O", "qcow2", found[kind, "raw"], path)
     return found
-
-
-def same(one, other, forms=("raw", "raw")):
-    if forms == ("raw", "raw"):
-        return filecmp.cmp(one, other, shallow=False)
-    return "identical" in qemu_img("compare", "-f", forms[0], "-F", forms[1], one, other)
 
 
 def url(house, ticket, scheme):

@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import select
 import signal
 import tempfile
 import time
@@ -12,7 +11,7 @@ import pytest
 
 from imaged import client
 from tests.imaged.command import PATIENCE, Imaged
-from tests.imaged.conftest import ask
+from tests.imaged.conftest import ask, wait
 
 #: Half of it is whole buffers: what is on its way in one does not count as transferred yet.
 SIZE = 4 << 20
@@ -56,13 +55,6 @@ def half_a_put(host: Host, data: bytes, query: str = ""):
         connection.send(data[: len(data) // 2])
         wait(lambda: host.control.ticket("t")["transferred"] >= len(data) // 2)
         yield connection
-
-
-def wait(condition) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < deadline, "it never happened"
-        select.select([], [], [], 0.01)
 
 
 def refuses(host: Host) -> bool:

@@ -1,11 +1,10 @@
 """/images, PUT: bytes arrive at their place, and are durable."""
 
 import os
-import threading
 
 import pytest
 
-from tests.imaged.conftest import ask, raw
+from tests.imaged.conftest import ask, at_once, full_disk, raw
 from tests.imaged.handlers.conftest import digest
 
 
@@ -81,11 +80,7 @@ def test_parallel_writes_at_unaligned_ranges_do_not_disturb_each_other(daemon, i
             assert answer.status == 200
         connection.close()
 
-    threads = [threading.Thread(target=work, args=(first,)) for first in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    at_once(work, range(4))
 
     assert image.read() == data
     assert daemon.durable(ticket) == [[0, len(data)]]
@@ -252,15 +247,11 @@ def test_a_file_whose_place_a_link_took_is_not_written(daemon, image, tmp_path):
     assert victim.read_bytes() == b"precious"
 
 
-def test_a_full_disk_is_507_and_what_is_not_written_is_not_durable(daemon, image, monkeypatch):
+def test_a_full_disk_is_507_and_what_is_not_written_is_not_durable(daemon, image):
     ticket = daemon.ticket(image)
 
-    def full(*_):
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(os, "pwrite", full)
-    answer = daemon.put(ticket, b"abc")
-    monkeypatch.undo()
+    with full_disk():
+        answer = daemon.put(ticket, b"abc")
 
     assert (answer.status, answer.code) == (507, "no-space")
     assert daemon.durable(ticket) == []

@@ -6,15 +6,14 @@ import signal
 import stat
 import subprocess
 import sys
-import threading
 
 import pytest
 
-from imaged import errors as daemon_errors
 from imaged import journal
 from imaged.volumes import errors, formats, qemu
 from imaged.volumes.files import MAX_SIZE
-from tests.imaged.conftest import ended, wait
+from tests.imaged.conftest import at_once, ended, wait
+from tests.imaged.volumes.exported import code
 
 RAW, QCOW2 = "disk.img", "disk.qcow2"
 MIB, TIB = 1 << 20, 1 << 40
@@ -22,12 +21,6 @@ MIB, TIB = 1 << 20, 1 << 40
 
 def make(volumes, name=RAW, size=MIB, allocation="sparse", initial_size=0, format=None):
     return volumes.create_disk("iso", name, size, allocation, initial_size, format or name.rpartition(".")[2].replace("img", "raw"))
-
-
-def code(act, *words, **more):
-    with pytest.raises(daemon_errors.DaemonError) as refused:
-        act(*words, **more)
-    return refused.value.code
 
 
 def write_journal(path, start, end):
@@ -113,11 +106,7 @@ def test_what_a_crash_left_is_made_anew(volumes, domain, name, left):
 
 def test_many_that_ask_at_once_get_one_disk(volumes):
     found = []
-    threads = [threading.Thread(target=lambda: found.append(make(volumes, QCOW2, 8 * MIB, "preallocated", None))) for _ in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    at_once(lambda _: found.append(make(volumes, QCOW2, 8 * MIB, "preallocated", None)), range(8))
 
     assert sorted(new for _, new in found) == [False] * 7 + [True]
     assert len({volume.path for volume, _ in found}) == 1

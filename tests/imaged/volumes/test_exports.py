@@ -9,6 +9,7 @@ import pytest
 from imaged.volumes import errors
 from imaged.volumes.exports import Exports
 from imaged.volumes.jobs import Jobs
+from tests.imaged.conftest import at_once
 from tests.imaged.volumes.exported import MIB, NAME, RAW, code, open_, read, write
 
 
@@ -191,11 +192,7 @@ def test_it_lives_on_when_the_thread_that_asked_for_it_has_ended(house, disk):
 
 def test_many_at_the_same_time_get_one_export(house, disk):
     found = []
-    threads = [threading.Thread(target=lambda: found.append(open_(house, read_only=False))) for _ in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    at_once(lambda _: found.append(open_(house, read_only=False)), range(8))
 
     assert len(found) == 8 and len(set(found)) == 1
 
