@@ -3,6 +3,7 @@
 import contextlib
 import http.client
 import json
+import logging
 import os
 import pathlib
 import re
@@ -14,8 +15,10 @@ import tempfile
 
 import psutil
 import pytest
+from click.testing import CliRunner
 
-from appliance import errors, supervisor
+from appliance import cli, errors, running, supervisor
+from appliance.commands import opening
 from appliance.web import security
 from tests.ports import free_port
 from tests.transfer import room as rooms
@@ -23,18 +26,23 @@ from tests.transfer import room as rooms
 COMMAND = pathlib.Path(sys.executable).parent / "image-appliance"
 
 
+def environment(settings: dict[str, object]) -> dict[str, str]:
+    """These settings, with as little else as a test needs."""
+    settings = {"images_port": 0, "daemon_port": 0, "threads": 32, "threads_reserved": 8, **settings}
+    return {**os.environ, **{f"IMAGE_APPLIANCE_{name.upper()}": str(value) for name, value in settings.items()}}
+
+
 class Appliance:
     """One run of the command; `output` is what it printed, once it has ended or been waited for."""
 
     def __init__(self, state: pathlib.Path, *arguments: str, **settings):
-        settings = {"images_port": 0, "daemon_port": 0, "threads": 32, "threads_reserved": 8, **settings}
-        self.port = int(settings.pop("port", 0)) or free_port()
+        self.settings = {"port": free_port(), **settings}
+        self.port = self.settings["port"]
         self.state = state
-        environment = {**os.environ, **{f"IMAGE_APPLIANCE_{name.upper()}": str(value) for name, value in settings.items()}}
-        words = [COMMAND, "run", "--state-dir", state, "--host", "127.0.0.1", "--port", str(self.port), *arguments]
+        words = [COMMAND, "run", "--state-dir", state, "--host", "127.0.0.1", *arguments]
         self.out = state.parent / f"{state.name}-{self.port}.out"
         with self.out.open("wb") as out:
-            self.process = subprocess.Popen(words, env=environment, stdin=subprocess.DEVNULL, stdout=out, stderr=out)
+            self.process = subprocess.Popen(words, env=environment(self.settings), stdin=subprocess.DEVNULL, stdout=out, stderr=out)
 
     @property
     def output(self) -> str:
@@ -73,8 +81,34 @@ def run(tmp_path):
         each.process.wait()
 
 
-def curl(appliance: Appliance, path: str, *options: str, scheme: str = "https") -> str:
-    address = f"{scheme}://127.0.0.1:{appliance.port}{path}"
+@pytest.fixture
+def refused(tmp_path, monkeypatch):
+    """`refused("--host", "nowhere", setting=value)`: what the command says when it cannot start; in this process, which stays as it was."""
+    level = logging.root.level
+    monkeypatch.setattr(running, "raise_file_limit", lambda: None)
+    monkeypatch.setattr(os, "umask", lambda mask: mask)
+
+    def run(*arguments: str, state: pathlib.Path = tmp_path / "state", **settings) -> str:
+        words = ["run", "--state-dir", str(state), "--host", "127.0.0.1", *arguments]
+        result = CliRunner(env=environment({"port": free_port(), **settings})).invoke(cli.main, words)
+        assert (result.exit_code, type(result.exception)) == (1, SystemExit), result.output
+        return result.output
+
+    yield run
+    logging.root.setLevel(level)
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """A run that is looked at, and neither changed nor stopped."""
+    state = tmp_path_factory.mktemp("whole") / "state"
+    appliance = Appliance(state, images_port=free_port(), threads=600, admin_password="chosen by the installer").started()
+    yield appliance
+    assert appliance.stop() == 0
+
+
+def curl(appliance: Appliance, path: str, *options: str, scheme: str = "https", port: int = 0) -> str:
+    address = f"{scheme}://127.0.0.1:{port or appliance.port}{path}"
     words = ["curl", "-sS", "--max-time", "10", "--cacert", appliance.state / "ca" / "ca.pem", *options, address]
     return subprocess.run(words, check=True, capture_output=True, text=True).stdout
 
@@ -108,8 +142,31 @@ def test_nothing_runs_on_after_the_end(run):
     assert not daemon.is_running()
 
 
-def test_the_daemon_has_a_thread_for_each_chunk_that_may_move(run):
-    words = run(threads=600).started().daemon().cmdline()
+def test_a_given_password_is_not_printed(whole):
+    assert "chosen" not in whole.output + whole.log
+    assert "IMAGE_APPLIANCE_ADMIN_PASSWORD" not in whole.daemon().environ()
+    assert "Password" not in whole.output
+
+
+def test_two_on_one_directory_are_told(whole, run):
+    second = run(state=whole.state)
+
+    assert second.process.wait(40) == 1
+    assert f"process {whole.process.pid}" in second.output
+    assert "Traceback" not in second.output
+
+
+def test_the_second_port_serves_images_alone(whole):
+    second = whole.settings["images_port"]
+
+    assert "version" in curl(whole, "/info/", port=second)
+    assert curl(whole, "/login", "-o", "/dev/null", "-w", "%{http_code}", port=second) == "404"
+    head = curl(whole, "/info/", "-i", port=second).replace("\r", "").partition("\n\n")[0].splitlines()
+    assert {f"{name}: {value}" for name, value in security.HEADERS.items()} <= set(head)
+
+
+def test_the_daemon_has_a_thread_for_each_chunk_that_may_move(whole):
+    words = whole.daemon().cmdline()
 
     assert words[words.index("--threads") + 1] == "600"
 
@@ -127,10 +184,15 @@ def test_chunks_on_the_second_port_count_with_those_on_the_first(run):
     rooms.wait_for(refused, "a chunk to be refused", 30)
 
 
+def api_token(appliance: Appliance) -> str:
+    """What an API client of the admin sends as its authorization."""
+    with opening.books(appliance.state) as books:
+        return f"Bearer {books.tokens.add('admin')}"
+
+
 def write_ticket(appliance: Appliance, name: str) -> dict:
     """A ticket for an upload of 9 bytes."""
-    words = [COMMAND, "token", "add", "--user", "admin", "--state-dir", appliance.state]
-    token = f"Bearer {subprocess.run(words, check=True, capture_output=True, text=True).stdout.strip()}"
+    token = api_token(appliance)
     new = json.dumps({"name": name, "size": 9, "format": "raw", "domain": "data", "client": "api"}).encode()
     transfer = ask(appliance.port, "POST", "/api/v1/transfers", token, new)[1]["id"]
     return ask(appliance.port, "POST", f"/api/v1/transfers/{transfer}/ticket", token)[1]
@@ -183,68 +245,33 @@ def test_a_stop_does_not_wait_for_a_silent_client(run):
         assert appliance.stop() == 0
 
 
-def test_a_given_password_is_not_printed(run):
-    appliance = run(admin_password="chosen by the installer").started()
+def test_a_given_password_that_is_too_short_stops_the_start_with_the_variables_name(refused):
+    output = refused(admin_password="short")
 
-    assert "chosen" not in appliance.output + appliance.log
-    assert "IMAGE_APPLIANCE_ADMIN_PASSWORD" not in appliance.daemon().environ()
-    assert "Password" not in appliance.output
-    assert appliance.stop() == 0
-
-
-def test_a_given_password_that_is_too_short_stops_the_start_with_the_variables_name(run):
-    appliance = run(admin_password="short")
-
-    assert appliance.process.wait(20) == 1
-    assert "IMAGE_APPLIANCE_ADMIN_PASSWORD (environment variable): it has 5 characters" in appliance.output
-
-
-def test_two_on_one_directory_are_told(run):
-    first = run().started()
-
-    second = run()
-
-    assert second.process.wait(20) == 1
-    assert f"process {first.process.pid}" in second.output
-    assert "Traceback" not in second.output
-    assert first.stop() == 0
+    assert "IMAGE_APPLIANCE_ADMIN_PASSWORD (environment variable): it has 5 characters" in output
 
 
 @pytest.mark.parametrize("setting", ["port", "images_port"])
-def test_a_port_in_use_is_named(run, setting):
+def test_a_port_in_use_is_named(refused, setting):
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         number = taken.getsockname()[1]
 
-        appliance = run(**{setting: number})
+        output = refused(**{setting: number})
 
-        assert appliance.process.wait(20) == 1
-    assert f"port {number}" in appliance.output
-    assert f"the setting {setting}" in appliance.output
-    assert "Traceback" not in appliance.output
+    assert f"port {number}" in output
+    assert f"the setting {setting}" in output
+    assert "Traceback" not in output
 
 
 @pytest.mark.parametrize("host", ["192.0.2.1", "no.such.host.invalid"])
-def test_an_address_of_another_machine_is_named_with_its_setting(run, host):
-    appliance = run("--host", host)
+def test_an_address_of_another_machine_is_named_with_its_setting(refused, host):
+    output = refused("--host", host)
 
-    assert appliance.process.wait(20) == 1
-    assert host in appliance.output
-    assert "--host" in appliance.output
-    assert "Traceback" not in appliance.output
-
-
-def test_the_second_port_serves_images_alone(run):
-    second = free_port()
-    appliance = run(images_port=second).started()
-    appliance.port = second
-
-    assert "version" in curl(appliance, "/info/")
-    assert curl(appliance, "/login", "-o", "/dev/null", "-w", "%{http_code}") == "404"
-    head = curl(appliance, "/info/", "-i").replace("\r", "").partition("\n\n")[0].splitlines()
-    assert {f"{name}: {value}" for name, value in security.HEADERS.items()} <= set(head)
-    assert appliance.stop() == 0
+    assert host in output
+    assert "--host" in output
+    assert "Traceback" not in output
 
 
 def test_plain_http_is_for_reverse_proxies(run):
@@ -293,16 +320,15 @@ def test_a_daemon_that_cannot_start_is_told_with_its_own_words(tmp_path, monkeyp
 @pytest.mark.parametrize(
     "url", ["nonsense", "sqlite:////dev/null/x.sqlite", "postgresql://user:hunter2@127.0.0.1:1/x", "oracle://a:hunter2@b/c"]
 )
-def test_a_database_that_cannot_be_opened_is_told_without_its_password(run, url):
-    appliance = run(database_url=url)
+def test_a_database_that_cannot_be_opened_is_told_without_its_password(refused, url):
+    output = refused(database_url=url)
 
-    assert appliance.process.wait(20) == 1
-    assert "database_url" in appliance.output
-    assert "Traceback" not in appliance.output
-    assert "hunter2" not in appliance.output
+    assert "database_url" in output
+    assert "Traceback" not in output
+    assert "hunter2" not in output
 
 
-def test_the_lock_is_free_after_a_start_that_failed(run):
-    assert run(database_url="nonsense").process.wait(20) == 1
+def test_the_lock_is_free_after_a_start_that_failed(refused, run):
+    assert refused(database_url="nonsense")
 
     assert run().started().stop() == 0

@@ -4,9 +4,8 @@ import json
 import signal
 import socket
 import ssl
-import subprocess
 
-from tests.test_process import COMMAND, ask, bearer, run, write_ticket  # noqa: F401 - run is a fixture
+from tests.test_process import api_token, ask, bearer, run, write_ticket  # noqa: F401 - run is a fixture
 from tests.transfer.room import wait_for
 
 PATIENCE = 30
@@ -36,9 +35,7 @@ def closed(appliance) -> bool:
 
 def arrived(appliance) -> list:
     """What is durable of the only transfer, as an API client is told."""
-    words = [COMMAND, "token", "add", "--user", "admin", "--state-dir", appliance.state]
-    token = f"Bearer {subprocess.run(words, check=True, capture_output=True, text=True).stdout.strip()}"
-    [transfer] = ask(appliance.port, "GET", "/api/v1/transfers", token)[1]["items"]
+    [transfer] = ask(appliance.port, "GET", "/api/v1/transfers", api_token(appliance))[1]["items"]
     return transfer["durable"]
 
 
