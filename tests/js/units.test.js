@@ -42,6 +42,7 @@ test("how long ago is relative, and a date when it is long", () => {
 });
 
 test("counts agree with their noun", () => {
+  assert.equal(count(0, "image"), "no images");
   assert.equal(count(1, "image"), "1 image");
   assert.equal(count(1400, "image"), "1,400 images");
 });

@@ -32,8 +32,10 @@ const PHASES = {
 
 /**
  * @param {string} phase the server's, or one of this browser's own: queued, preparing, waiting, offline, pausing, stopped, replaced, orphaned
+ * @param {string} [direction] of the transfer
  */
-export function word(phase) {
+export function word(phase, direction = "upload") {
+  if (phase === "transferring" && direction === "download") return texts.phase.downloading;
   return texts.phase[PHASES[phase]?.word ?? "unknown"];
 }
 

@@ -13,10 +13,12 @@ const ARCHIVES = ["gzip", "xz", "zstd", "bzip2", "zip", "7z", "rar", "lz4"];
 export const texts = {
   product: "Image Upload",
 
+  role: /** @type {Record<string, string>} */ ({ admin: "Administrator", uploader: "Uploader", viewer: "Viewer" }),
+
   nav: { overview: "Overview", library: "Images", hosts: "Hosts", events: "Events", settings: "Settings", label: "Main" },
 
   phase: {
-    queued: "Waiting for its turn", preparing: "Preparing", sending: "Sending", waiting: "Trying again", offline: "Offline", pausing: "Pausing",
+    queued: "Waiting for its turn", preparing: "Preparing", sending: "Sending", downloading: "Downloading", waiting: "Trying again", offline: "Offline", pausing: "Pausing",
     resuming: "Resuming", paused: "Paused", interrupted: "Interrupted", stopped: "Stopped", elsewhere: "In another window", checking: "Checking",
     failing: "Clearing up", removing: "Removing", done: "Done", failed: "Failed", cancelled: "Cancelled", unknown: "Unknown",
   },
@@ -135,7 +137,7 @@ export const texts = {
     resumeHere: "This page still has the file: Resume goes on at once.",
     expires: (/** @type {string} */ span) => `Kept for another ${span}.`,
     ovirt: (/** @type {string} */ direction) => `${direction} via oVirt`,
-    ovirtToGo: "Its client goes on when it is resumed.",
+    ovirtToGo: "Its client goes on once it is resumed.",
   },
 
   announce: (/** @type {string} */ name, /** @type {string} */ news) => `${name}: ${news}.`,
@@ -171,7 +173,7 @@ export const texts = {
   upload: {
     title: "Upload images",
     drop: { title: "Drop images here, paste them, or", button: "Choose files…", limits: "ISO, qcow2 and raw images of any size. Nothing is sent before you press Upload." },
-    another: { title: "Add more images, or", button: "Choose files…" },
+    another: { title: "Drop more images here, or", button: "Choose files…" },
     looking: "Looking at the file…",
     changed: (/** @type {string} */ when) => `changed ${when}`,
     name: "Name",
@@ -195,6 +197,7 @@ export const texts = {
     several: (/** @type {number} */ number, /** @type {string} */ bytes) => `${number} images, ${bytes}`,
     go: (/** @type {number} */ number) => (number > 1 ? `Upload ${number} images` : "Upload"),
     refused: "Refused",
+    correct: (/** @type {number} */ number, /** @type {number} */ all) => (all > 1 ? `${number} of ${all} images cannot be sent like this: see above.` : "It cannot be sent like this: see above."),
   },
 
   format: /** @type {Record<string, string>} */ ({ iso: "ISO image", qcow2: "qcow2 disk", raw: "Raw disk" }),
@@ -225,10 +228,13 @@ export const texts = {
     active: "active",
     unreachable: "unreachable",
     disks: (/** @type {string} */ kind) => (kind === "iso" ? "ISO" : "image"),
-    arriving: (/** @type {string} */ bytes) => `${bytes} arriving`,
+    arriving: (/** @type {string} */ bytes) => `${bytes} reserved`,
     hosts: "Hosts",
     up: (/** @type {number} */ all) => ` up of ${all}`,
     down: (/** @type {number} */ number) => `${number} down`,
+    resting: (/** @type {number} */ number) => `${number} in maintenance`,
+    strange: (/** @type {number} */ number) => `${number} not enrolled`,
+    maintenance: "maintenance",
     rate: (/** @type {string} */ rate) => `${rate}/s from this browser`,
     spaceOf: (/** @type {string} */ name) => `Used space of ${name}`,
     usedText: (/** @type {string} */ amount) => `${amount} used`,
@@ -240,32 +246,33 @@ export const texts = {
     all: "All storage domains",
     empty: "No images yet",
     emptyHint: "Upload the first one: press Upload image, or drop a file on this page.",
-    filter: "Storage domain",
-    status: /** @type {Record<string, string>} */ ({ ok: "ok", locked: "arriving", illegal: "refused" }),
+    filter: "Storage domains",
+    status: /** @type {Record<string, string>} */ ({ ok: "ok", locked: "arriving", used: "in use", illegal: "refused" }), bootable: "bootable",
     images: "Images",
   },
 
-  domain: { path: "Path", host: "Host", free: "Free", reserved: "Arriving", capacity: "Capacity", used: "Used", crumb: "Storage domains", images: "Images" },
+  domain: { path: "Path", host: "Host", free: "Free", reserved: "Reserved", capacity: "Capacity", used: "Used", crumb: "Storage domains", images: "Images" },
 
   image: {
     crumb: "Images", facts: "Facts", events: "Events", format: "Format", size: "Size", virtual: "Disk size", domain: "Storage domain", owner: "Uploaded by", path: "Path on the host",
     sha256: "SHA-256", boots: "Bootable", label: "Label", created: "Started", completed: "Completed", type: "Content type", status: "State",
     copySha: "Copy SHA-256", copyPath: "Copy path", copied: "Copied", pending: "Not yet: it is computed when the image has arrived.", refused: "This image was refused", arriving: "This image is still arriving",
     refusedHint: "Its bytes were deleted from the host; the record stays so that you see why. Delete it, check the file at its source, and upload it again.",
-    gone: "This image does not exist", goneHint: "It may have been deleted. Look at the list of images.",
+    none: "No such image", gone: "This image does not exist", goneHint: "It may have been deleted. Look at the list of images.",
   },
 
   events: { empty: "Nothing has happened yet.", severity: /** @type {Record<string, string>} */ ({ info: "Information", warning: "Warning", error: "Error" }) },
 
   hosts: {
-    empty: "No host is known.", domains: "Storage domains", status: /** @type {Record<string, string>} */ ({ up: "up", down: "down", maintenance: "maintenance" }),
+    empty: "No host is known.", domains: "Storage domains", status: /** @type {Record<string, string>} */ ({ up: "up", down: "down", maintenance: "maintenance", strange: "not enrolled" }), here: "This machine",
     transfers: (/** @type {number} */ number) => (number ? `${number} running ${number === 1 ? "transfer" : "transfers"}` : ""),
     certificate: (/** @type {string} */ until) => `Certificate until ${until}, renewed before`,
     add: "Add host", name: "Name", nameAbout: "Letters, digits, dot, dash and underscore.", address: "Address", addressAbout: "A host name or an IP address, as the appliance reaches it.",
+    nameMissing: "Give the host a name.", addressMissing: "Say where the host is.", portWrong: "A port is a number from 1 to 65535.",
     imagesPort: "Port for images", controlPort: "Port for control",
     enrol: "Enrol", enrolTitle: (/** @type {string} */ name) => `Enrol ${name}`, command: "Command to run on the host", copy: "Copy command", copied: "Command copied", done: "Done",
-    enrolText: "Run this command on the host. It is shown only now, and works once, for an hour.",
-    enrolAfter: "The command says how imaged is started then. The host appears here as up a moment later.",
+    enrolText: "Run this command on the host. It is shown only this once, and works once, within an hour.",
+    enrolAfter: "It prints how to start imaged. A moment after that, the host is shown here as up.",
     maintain: "Maintenance", maintained: (/** @type {string} */ name) => `${name} is in maintenance`, maintainTitle: (/** @type {string} */ name) => `Put ${name} into maintenance?`,
     maintainText: (/** @type {string} */ name, /** @type {number} */ running) => `${name} gets no new transfers. ${running ? `The ${running} running there go` : "Those that run there go"} on on other hosts that see the same storage, or wait until the host is active again.`,
     activate: "Activate", activated: (/** @type {string} */ name) => `${name} is active`,

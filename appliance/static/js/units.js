@@ -121,10 +121,10 @@ function two(number) {
 }
 
 /**
- * "1 image", "14 images".
+ * "1 image", "14 images", "no images".
  * @param {number} number
  * @param {string} noun
  */
 export function count(number, noun) {
-  return `${number.toLocaleString("en")} ${noun}${number === 1 ? "" : "s"}`;
+  return `${number === 0 ? "no" : number.toLocaleString("en")} ${noun}${number === 1 ? "" : "s"}`;
 }

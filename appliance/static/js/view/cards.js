@@ -1,5 +1,6 @@
 /** The cards of the overview: what there is, how much of it, and how it does. */
 
+import { service, summary } from "../fleet.js";
 import { queue } from "../queue.js";
 import { texts } from "../texts.js";
 import { count, size, sizeOf } from "../units.js";
@@ -35,25 +36,24 @@ class Card {
     attr(this.el, "href", href);
   }
 
-  /** @param {string} state @param {boolean} good */
-  state(state, good) {
-    say(this.pill, state);
-    this.pill.className = `pill ${good ? "good" : "bad"}`;
+  /** @param {import("../fleet.js").Sign} sign */
+  state({ word, tone }) {
+    say(this.pill, word);
+    this.pill.className = `pill ${tone}`;
   }
 }
 
-/** A storage domain with its space: used, arriving, free. */
-export function domainCard() {
+/** A storage domain with its space: used, reserved, free. @param {() => Host[]} hosts that are known */
+export function domainCard(hosts) {
   const card = new Card({ test: "domain-card" });
   return {
     el: card.el,
     /** @param {any} item */
     update(item) {
       const domain = /** @type {Domain} */ (item);
-      const active = domain.status === "active";
       card.head(domain.kind === "iso" ? "iso" : "data", domain.name, `/domains/${domain.id}`);
       attr(card.el, "data-domain", domain.id);
-      card.state(active ? texts.overview.active : texts.overview.unreachable, active);
+      card.state(service(domain, hosts()));
       say(card.figure, size(domain.available));
       say(card.whole, texts.overview.free(size(domain.capacity)));
       paintSpace(card.bar, domain);
@@ -85,8 +85,7 @@ export function hostsCard(hosts) {
     update() {
       const list = hosts();
       const alive = list.filter(({ status }) => status === "up").length;
-      const down = list.length - alive;
-      card.state(down ? texts.overview.down(down) : texts.overview.active, !down);
+      card.state(summary(list));
       say(card.figure, String(alive));
       say(card.whole, texts.overview.up(list.length));
       card.bar.update(list.length, [{ tone: "used", ranges: [[0, alive]] }], { label: texts.overview.hosts, value: Math.round((alive / list.length) * 100), text: texts.overview.hostsText(alive, list.length) });

@@ -1,12 +1,13 @@
 /** One storage domain: its space, what arrives there, what lies there. */
 
+import { service } from "../fleet.js";
 import { watch } from "../poll.js";
 import { texts } from "../texts.js";
 import { size } from "../units.js";
 import { Bar } from "./bar.js";
 import { paintSpace } from "./cards.js";
-import { h, icon, say } from "./dom.js";
-import { head, staleBanner, uploadButton } from "./head.js";
+import { h, say } from "./dom.js";
+import { crumb, head, staleBanner, uploadButton } from "./head.js";
 import { imagesList } from "./images-list.js";
 import { problemSlot } from "./problem.js";
 import { sections } from "./stories.js";
@@ -17,7 +18,7 @@ import { sections } from "./stories.js";
 export function show({ main, me, params: [id], title }) {
   const stale = staleBanner();
   const problem = problemSlot();
-  const pill = h("span", { class: "pill" });
+  const pill = h("span", { class: "pill", hidden: true });
   const top = head(" ", pill, uploadButton(me));
   const bar = new Bar("thin");
   bar.el.removeAttribute("data-test");
@@ -25,18 +26,32 @@ export function show({ main, me, params: [id], title }) {
   const card = h("div", { class: "card pick", hidden: true }, bar.el, facts);
   const rows = sections(me, (transfer) => transfer.domain.id === id, (domain) => domain === id);
   const list = imagesList(id, () => {});
-  main.append(h("div", {}, h("nav", { class: "crumb", "aria-label": texts.image.crumb }, h("a", { href: "/library" }, texts.image.crumb), icon("right")), top), stale.el, problem.el, card, ...rows.elements,
+  main.append(h("div", {}, crumb(), top), stale.el, problem.el, card, ...rows.elements,
     h("section", { class: "section" }, h("h2", {}, texts.domain.images), list.el));
   rows.ondraw(() => {});
+  /** @type {Domain | null} */
+  let shown = null;
+  /** @type {import("../types").Host[]} */
+  let hosts = [];
+  const sign = () => {
+    if (!shown) return;
+    const { word, tone } = service(shown, hosts);
+    pill.hidden = false;
+    say(pill, word);
+    pill.className = `pill ${tone}`;
+  };
   const stops = [
+    watch("/hosts", ({ items }) => {
+      hosts = items;
+      sign();
+    }),
     rows.stop, list.stop,
     watch(`/domains/${id}`, (/** @type {Domain} */ domain) => {
       problem.show(null);
       title(domain.name);
       say(/** @type {Element} */ (top.firstElementChild), domain.name);
-      const active = domain.status === "active";
-      say(pill, active ? texts.overview.active : texts.overview.unreachable);
-      pill.className = `pill ${active ? "good" : "bad"}`;
+      shown = domain;
+      sign();
       card.hidden = false;
       paintSpace(bar, domain);
       /** @type {[string, string][]} */

@@ -60,10 +60,22 @@ export function eventsList(query, failure, linked = true) {
  */
 function line(event, linked) {
   const [symbol, tone] = SIGNS[event.severity] ?? SIGNS.info;
-  const about = !linked ? null : event.image_id && event.image_name ? h("a", { href: `/library/${event.image_id}`, class: "cut" }, event.image_name) : event.image_name ? h("span", { class: "cut" }, event.image_name) : null;
+  const about = [event.user ? texts.row.by(event.user) : "", event.image_name || !linked ? "" : event.code].filter(Boolean).join(" · ");
   const el = h("li", { class: "line event", test: "event", "data-code": event.code },
     h("span", { title: texts.events.severity[event.severity] }, icon(symbol, tone), h("span", { class: "unseen" }, texts.events.severity[event.severity] ?? event.severity)),
-    h("span", { class: "message" }, event.message, h("br"), h("span", { class: "small quiet" }, [event.user ? texts.row.by(event.user) : "", about || !linked ? "" : event.code].filter(Boolean).join(" · "), about && event.user ? " · " : "", about)),
-    h("span", {}), h("span", { class: "end small quiet" }, time(event.time)));
+    h("span", { class: "message" }, ...(linked ? message(event) : [event.message]), ...(about ? [h("br"), h("span", { class: "small quiet" }, about)] : [])),
+    h("span", { class: "end small quiet" }, time(event.time)));
   return { el, update: () => {} };
+}
+
+/**
+ * The sentence, with the image's name in it as the way to it; where it does not name the image, the name follows.
+ * @param {Event} event
+ * @returns {(Node | string)[]}
+ */
+function message({ message: text, image_id: id, image_name: name }) {
+  if (!id || !name) return [text];
+  const link = h("a", { href: `/library/${id}` }, name);
+  const at = text.indexOf(name);
+  return at < 0 ? [`${text} · `, link] : [text.slice(0, at), link, text.slice(at + name.length)];
 }

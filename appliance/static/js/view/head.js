@@ -35,6 +35,11 @@ export function head(title, ...extra) {
   return h("div", { class: "head" }, h("h1", { class: "title", test: "title" }, title), ...extra);
 }
 
+/** The way back to all images. */
+export function crumb() {
+  return h("nav", { class: "crumb", "aria-label": texts.image.crumb }, h("a", { href: "/library" }, icon("left"), texts.image.crumb));
+}
+
 /** A banner that a view shows while its data is old. */
 export function staleBanner() {
   const el = h("p", { class: "notice warning", hidden: true, role: "status", test: "stale" }, icon("warning"), h("span", {}));

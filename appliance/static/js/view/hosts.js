@@ -1,19 +1,20 @@
 /** The hosts that storage domains lie on: how they are, and, for administrators, in or out of service. */
 
 import { ApiError, post, remove } from "../api.js";
+import { stateOf } from "../fleet.js";
 import { poke, watch } from "../poll.js";
 import { texts } from "../texts.js";
 import { day } from "../units.js";
 import { announce } from "./announce.js";
 import { confirm } from "./confirm.js";
-import { button, h, icon, keyed, say } from "./dom.js";
+import { attr, button, h, icon, keyed, say } from "./dom.js";
 import { head, staleBanner } from "./head.js";
 import { problemSlot } from "./problem.js";
 
 /** @typedef {import("../types").Host} Host */
 
 /** @type {Record<string, string>} */
-const TONES = { up: "good", down: "bad", maintenance: "warning" };
+const TONES = { up: "good", down: "bad", maintenance: "warning", strange: "warning" };
 
 /** @param {import("./frame.js").Place} place */
 export function show({ main, me }) {
@@ -22,7 +23,7 @@ export function show({ main, me }) {
   const admin = me.role === "admin";
   const list = h("ul", { class: "list", hidden: true, test: "hosts" });
   const empty = h("p", { class: "quiet", hidden: true }, texts.hosts.empty);
-  const add = admin ? button(texts.hosts.add, "hosts", { class: "primary", test: "add-host", onclick: async () => (await import("./host-dialog.js")).add() }) : null;
+  const add = admin ? button(texts.hosts.add, "plus", { class: "primary", test: "add-host", onclick: async () => (await import("./host-dialog.js")).add() }) : null;
   main.append(head(texts.nav.hosts, add), stale.el, problem.el, list, empty);
 
   /**
@@ -61,7 +62,7 @@ function line(first, admin, attempt) {
   const about = h("span", { class: "small quiet", test: "about" });
   const reason = h("span", { class: "small", test: "reason" });
   const pill = h("span", { class: "pill", test: "host-status" });
-  const enrol = button(words.enrol, "copy", { test: "enrol", onclick: async () => (await import("./host-dialog.js")).enrol(host) });
+  const enrol = button(words.enrol, "check", { test: "enrol", onclick: async () => (await import("./host-dialog.js")).enrol(host) });
   const rest = button(words.maintain, "pause", { test: "maintenance", onclick: async () => {
     const { name, transfers } = host;
     if (await confirm({ title: words.maintainTitle(name), text: words.maintainText(name, transfers), verb: words.maintain, keep: texts.verb.cancel })) {
@@ -82,14 +83,16 @@ function line(first, admin, attempt) {
     update(now) {
       host = now;
       say(name, host.name);
+      const own = host.address.startsWith("unix:");
+      attr(about, "title", own ? host.address : null);
       say(about, [
-        host.address, host.domains.length ? `${words.domains}: ${host.domains.join(", ")}` : "", words.transfers(host.transfers),
+        own ? words.here : host.address, host.domains.length ? `${words.domains}: ${host.domains.join(", ")}` : "", words.transfers(host.transfers),
         host.certificate_expires_at ? words.certificate(day(Date.parse(host.certificate_expires_at))) : "",
       ].filter(Boolean).join(" · "));
       say(reason, host.reason ?? "");
-      say(pill, words.status[host.status]);
-      pill.className = `pill ${TONES[host.status]}`;
-      const own = host.address.startsWith("unix:");
+      const state = stateOf(host);
+      say(pill, words.status[state]);
+      pill.className = `pill ${TONES[state]}`;
       enrol.hidden = host.enrolled;
       rest.hidden = !host.enrolled || host.status === "maintenance";
       wake.hidden = host.status !== "maintenance";

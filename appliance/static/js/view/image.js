@@ -8,7 +8,8 @@ import { announce } from "./announce.js";
 import { confirm } from "./confirm.js";
 import { button, copy, h, icon, say, time } from "./dom.js";
 import { eventsList } from "./events-list.js";
-import { head, staleBanner } from "./head.js";
+import { crumb, head, staleBanner } from "./head.js";
+import { imagePill } from "./image-pill.js";
 import { problemSlot } from "./problem.js";
 import { sections } from "./stories.js";
 
@@ -18,18 +19,19 @@ import { sections } from "./stories.js";
 export function show({ main, me, params: [id], title, go }) {
   const stale = staleBanner();
   const problem = problemSlot();
-  const pill = h("span", { class: "pill", test: "image-status" });
+  const pill = imagePill({ test: "image-status" });
   /** @type {Image | null} */
   let shown = null;
   const download = h("a", { class: "button primary", download: true, href: `${ROOT}/images/${id}/data`, test: "download", hidden: true }, icon("download"), texts.verb.download);
   const erase = button(texts.verb.delete, "trash", { class: "danger", test: "delete", hidden: true, onclick: () => destroy() });
-  const top = head(" ", pill, erase, download);
+  const top = head(" ", pill.el, erase, download);
   const facts = h("dl", { class: "card facts", test: "facts", hidden: true });
   const refused = problemSlot();
   const rows = sections(me, (transfer) => /** @type {any} */ (transfer).image_id === id, () => false);
   const events = eventsList(`image=${id}`, stale.show, false);
-  main.append(h("div", {}, h("nav", { class: "crumb", "aria-label": texts.image.crumb }, h("a", { href: "/library" }, texts.image.crumb), icon("right")), top), stale.el, problem.el, refused.el, ...rows.elements, facts,
-    h("section", { class: "section" }, h("h2", {}, texts.image.events), events.el));
+  const history = h("section", { class: "section" }, h("h2", {}, texts.image.events), events.el);
+  main.append(h("div", {}, crumb(), top), stale.el, problem.el, refused.el, ...rows.elements, facts,
+    history);
   rows.ondraw(() => {});
 
   const destroy = async () => {
@@ -49,16 +51,18 @@ export function show({ main, me, params: [id], title, go }) {
     shown = image;
     title(image.name);
     say(/** @type {Element} */ (top.firstElementChild), image.name);
-    say(pill, texts.library.status[image.status]);
-    pill.className = `pill ${{ ok: "good", locked: "warning", illegal: "bad" }[image.status]}`;
+    pill.update(image);
     download.hidden = image.status !== "ok";
     erase.hidden = image.status === "locked" || !(me.role === "admin" || (me.role === "uploader" && image.owner === me.name));
     refused.show(image.status === "illegal" ? { title: texts.image.refused, detail: image.reason ?? "", hint: texts.image.refusedHint } : null);
     facts.hidden = false;
     facts.replaceChildren(...tell(image).map(([term, ...value]) => h("div", {}, h("dt", {}, term), h("dd", {}, ...value))));
   }, (error) => {
-    if (error?.status === 404) problem.show({ ...error, title: texts.image.gone, detail: "", hint: texts.image.goneHint });
-    else stale.show(error);
+    if (error?.status === 404) {
+      say(/** @type {Element} */ (top.firstElementChild), texts.image.none);
+      problem.show({ title: texts.image.gone, hint: texts.image.goneHint });
+      history.hidden = true;
+    } else stale.show(error);
   });
   const stops = [stop, rows.stop, events.stop];
   return () => stops.forEach((one) => one());
@@ -73,7 +77,7 @@ function tell(image) {
   /** @type {[string, ...(Node | string | null)[]][]} */
   const rows = [
     [words.sha256, image.sha256 ? h("code", { test: "sha256-value" }, image.sha256) : h("span", { class: "quiet" }, words.pending), image.sha256 ? copier(words.copySha, image.sha256) : null],
-    [words.format, texts.format[image.format] ?? image.format, h("span", { class: "quiet" }, image.content_type)],
+    [words.format, texts.format[image.format] ?? image.format, (image.format === "iso") === (image.content_type === "iso") ? null : h("span", { class: "quiet" }, image.content_type)],
     [words.size, size(image.size), h("span", { class: "quiet" }, `${image.size.toLocaleString("en")} bytes`)],
   ];
   if (image.virtual_size !== null && image.virtual_size !== image.size) rows.push([words.virtual, size(image.virtual_size)]);

@@ -5,6 +5,7 @@ import { watch } from "../poll.js";
 import { texts } from "../texts.js";
 import { ago, exact, size } from "../units.js";
 import { attr, button, h, icon, keyed, say } from "./dom.js";
+import { imagePill } from "./image-pill.js";
 
 /** @typedef {import("../types").Image} Image */
 
@@ -58,22 +59,26 @@ function line(first) {
   const symbol = icon(first.format === "iso" ? "iso" : "data");
   const name = h("strong", { class: "cut" });
   const about = h("span", { class: "small quiet cut" });
+  const narrow = h("span", { class: "narrow-only" });
+  const place = h("span", {});
+  about.append(narrow, place);
   const bytes = h("span", { class: "end wide-only" });
   const format = h("span", { class: "quiet wide-only" }, first.format);
   const when = h("span", { class: "quiet wide-only" });
-  const pill = h("span", { class: "pill" });
-  const el = h("a", { class: "line image", href: `/library/${first.id}` }, symbol, h("span", { class: "cut" }, name, h("br"), about), bytes, format, when, h("span", { class: "end" }, pill));
+  const pill = imagePill();
+  const el = h("a", { class: "line image", href: `/library/${first.id}` }, symbol, h("span", { class: "cut" }, name, h("br"), about), bytes, format, when, h("span", { class: "end" }, pill.el));
   return {
     el: h("li", { test: "image", "data-image": first.id }, el),
     /** @param {Image} image */
     update(image) {
       say(name, image.name);
-      say(about, [image.domain.name, texts.row.by(image.owner), image.label, image.bootable ? "bootable" : ""].filter(Boolean).join(" · "));
+      attr(name, "title", image.name);
+      say(narrow, `${size(image.size)} · `);
+      say(place, [image.domain.name, texts.row.by(image.owner), image.label, image.bootable ? texts.library.bootable : ""].filter(Boolean).join(" · "));
       say(bytes, size(image.size));
       say(when, ago(image.completed_at ?? image.created_at));
       attr(when, "title", exact(image.completed_at ?? image.created_at));
-      say(pill, texts.library.status[image.status]);
-      pill.className = `pill ${{ ok: "good", locked: "warning", illegal: "bad" }[image.status]}`;
+      pill.update(image);
     },
   };
 }

@@ -9,9 +9,9 @@ import { imagesList } from "./images-list.js";
 /** @param {import("./frame.js").Place} place */
 export function show({ main, me, go }) {
   const stale = staleBanner();
-  const filter = h("nav", { class: "toolbar", "aria-label": texts.library.filter });
+  const filter = h("nav", { class: "toolbar", "aria-labelledby": "domains" });
   const list = imagesList(null, stale.show);
-  main.append(head(texts.library.images, uploadButton(me)), stale.el, filter, list.el);
+  main.append(head(texts.library.images, uploadButton(me)), stale.el, h("div", { class: "toolbar" }, h("span", { class: "quiet", id: "domains" }, texts.library.filter), filter), list.el);
   const stops = [
     list.stop,
     watch("/domains", ({ items }) => keyed(filter, items, (domain) => domain.id, () => {

@@ -28,7 +28,7 @@ export function show({ main, me }) {
   const draw = () => {
     /** @type {(Domain | "hosts")[]} */
     const items = hosts.length ? [...domains, "hosts"] : domains;
-    keyed(cards, items, (item) => (item === "hosts" ? item : item.id), (item) => (item === "hosts" ? hostsCard(() => hosts) : domainCard()));
+    keyed(cards, items, (item) => (item === "hosts" ? item : item.id), (item) => (item === "hosts" ? hostsCard(() => hosts) : domainCard(() => hosts)));
   };
   const stops = [
     watch("/domains", ({ items }) => {

@@ -149,6 +149,11 @@ export class Pick {
     this.judge();
   }
 
+  /** Something stands beside its fields that has to be mended. */
+  get flawed() {
+    return !this.refused && Boolean(this.nameWrong.textContent || this.shaWrong.textContent || !this.problem.el.hidden);
+  }
+
   get ready() {
     return this.judge() && this.agreed === this.question();
   }

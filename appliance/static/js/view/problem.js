@@ -13,7 +13,7 @@ export function problemBox(problem, tone = "bad") {
   const { title, detail, hint, id } = problem;
   return h("div", { class: `notice ${tone}`, role: "alert", test: "error" }, icon("warning"),
     h("div", { class: "grow" },
-      h("strong", {}, title || texts.problem.unknown), detail ? ` ${ending(detail)}` : null, hint ? h("span", { class: "hint" }, ` ${hint}`) : null,
+      h("strong", {}, ending(title || texts.problem.unknown)), detail ? ` ${ending(detail)}` : null, hint ? h("span", { class: "hint" }, ` ${hint}`) : null,
       id ? h("span", { class: "error-id" }, ` ${texts.problem.id} `, h("code", {}, id), button(texts.problem.copy, "copy", { class: "bare", onclick: () => copy(id) })) : null));
 }
 

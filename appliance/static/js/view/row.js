@@ -31,7 +31,7 @@ export function figures(story) {
   const phase = phaseOf(story);
   const live = upload && upload.stage !== "ended" ? upload : null;
   const whole = transfer?.size ?? upload?.file.size ?? 0;
-  const state = word(phase);
+  const state = word(phase, transfer?.direction);
   const seen = { size: whole, state, words: "", left: "", rate: 0, samples: /** @type {number[]} */ ([]) };
   if (isOver(phase)) {
     const failed = phase !== "finished_success";
@@ -57,7 +57,7 @@ export function figures(story) {
   const moving = phase === "transferring" ? live?.progress : null;
   const amount = percent(held, whole);
   const shown = whole > 0 && held >= whole ? 99 : amount;
-  const words = rests(phase) ? texts.row.safe(sizeOf(held, whole), transfer?.host?.name ?? "") : zeros > 0 ? texts.row.zeros(size(held - zeros), size(zeros)) : sizeOf(held, whole);
+  const words = rests(phase) && transfer?.direction !== "download" ? texts.row.safe(sizeOf(held, whole), transfer?.host?.name ?? "") : zeros > 0 ? texts.row.zeros(size(held - zeros), size(zeros)) : sizeOf(held, whole);
   return {
     ...seen, percent: shown, layers, words, left: moving ? left(moving.left) : "",
     rate: moving?.speed ?? 0, samples: live?.progress?.rate.samples ?? [],
@@ -86,7 +86,7 @@ export class Row {
   constructor(story, me) {
     this.me = me;
     this.story = story;
-    this.name = h("a", { class: "name cut" });
+    this.name = h("a", { class: "name" });
     this.origin = h("span", { class: "small quiet origin", test: "origin" });
     this.bar = new Bar();
     this.state = h("span", { class: "state", test: "state" });
@@ -101,10 +101,10 @@ export class Row {
     this.show = h("a", { class: "button", test: "show-image" }, texts.verb.show);
     this.dismiss = button(texts.verb.dismiss, "close", { class: "bare", test: "dismiss", onclick: () => this.act(verb.dismiss) });
     this.cancel = button(texts.verb.cancel, "close", { class: "bare", test: "cancel", onclick: () => this.act(verb.cancel) });
-    this.note = h("div", { class: "notice warning", hidden: true, test: "note" }, icon("warning"), h("span", {}));
+    this.note = h("div", { hidden: true, test: "note" }, icon("warning"), h("span", {}));
     this.problem = problemSlot({ class: "problem" });
     this.el = h("li", { class: "row", test: "row", tabindex: -1 },
-      h("div", { class: "who-what" }, h("div", { class: "cut" }, this.name), this.origin),
+      h("div", { class: "who-what" }, this.name, this.origin),
       h("div", { class: "story" }, this.bar.el, h("div", { class: "words" }, h("span", { class: "cut" }, this.state, this.words), this.left)),
       this.spark, this.rate, h("div", { class: "verbs" }, this.show, this.resume, this.pause, this.cancel, this.dismiss), this.note, this.problem.el);
     this.problem.el.style.setProperty("grid-column", "1 / -1");
@@ -154,6 +154,12 @@ export class Row {
     this.problem.show(this.trouble ?? upload?.problem ?? null);
     const note = this.trouble ?? upload?.problem ? "" : explain(phase, story, this.me);
     this.note.hidden = !note;
+    // What somebody chose is no reason to worry.
+    const calm = phase === "paused_user";
+    if (this.note.className !== `notice ${calm ? "calm" : "warning"}`) {
+      this.note.className = `notice ${calm ? "calm" : "warning"}`;
+      this.note.firstElementChild?.replaceWith(icon(calm ? "info" : "warning"));
+    }
     say(/** @type {Element} */ (this.note.lastElementChild), note);
   }
 

@@ -12,7 +12,7 @@ export function show({ main, me }) {
   /** @type {[string, ...(Node | string)[]][]} */
   const about = [
     [words.version, version],
-    [words.user, me.name, h("span", { class: "quiet" }, me.role)],
+    [words.user, me.name, h("span", { class: "quiet" }, texts.role[me.role])],
     [words.ca, h("a", { href: "/ca.pem", download: "image-appliance-ca.pem" }, words.caLink), h("span", { class: "quiet" }, words.caAbout)],
     [words.api, h("a", { href: "/api/v1/openapi.json", target: "_blank" }, words.apiLink)],
   ];

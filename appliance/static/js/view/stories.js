@@ -74,7 +74,7 @@ export function sections(me, concerns = () => true, concernsDomain = () => true)
     }
     for (const { name, list, number, el } of parts) {
       el.hidden = stories[name].length === 0;
-      say(number, stories[name].length > 1 ? count(stories[name].length, "upload") : "");
+      say(number, stories[name].length > 1 ? count(stories[name].length, stories[name].some(({ transfer }) => transfer?.direction === "download") ? "transfer" : "upload") : "");
       keyed(list, stories[name], (story) => story.key, rowOf);
     }
     const keys = new Set(Object.values(stories).flat().map(({ key }) => key));

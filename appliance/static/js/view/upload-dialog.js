@@ -97,7 +97,9 @@ class UploadDialog {
     this.submit.disabled = this.busy || good.length === 0 || !good.every((pick) => pick.ready);
     say(this.submit, texts.upload.go(good.length));
     const domain = good[0]?.target;
-    if (good.length === 1 && domain) say(this.note, texts.upload.needs(size(good[0].file.size), size(domain.available)));
+    const flawed = good.filter((pick) => pick.flawed).length;
+    if (flawed > 0) say(this.note, texts.upload.correct(flawed, good.length));
+    else if (good.length === 1 && domain) say(this.note, texts.upload.needs(size(good[0].file.size), size(domain.available)));
     else if (good.length > 1) say(this.note, texts.upload.several(good.length, size(good.reduce((sum, pick) => sum + pick.file.size, 0))));
     else if (!some) say(this.note, "");
   }
