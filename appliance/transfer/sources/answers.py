@@ -50,10 +50,10 @@ class Failing:
         match _cause(error):
             case ssl.SSLCertVerificationError() as cause:
                 return trouble.BadCertificate(host=host, reason=cause.verify_message or "its certificate is not for this name")
-            case urllib3.exceptions.ConnectTimeoutError():
-                return trouble.SourceUnreachable(host=host, reason="it does not answer")
             case urllib3.exceptions.NewConnectionError() as cause:
                 return trouble.SourceUnreachable(host=host, reason=_strerror(cause.__cause__))
+            case urllib3.exceptions.ConnectTimeoutError():
+                return trouble.SourceUnreachable(host=host, reason="it does not answer")
             case TimeoutError() | urllib3.exceptions.ReadTimeoutError():
                 return trouble.SourceStalled(host=host, seconds=self._timeout)
             case ssl.SSLError():
@@ -111,15 +111,15 @@ class Body:
             raise self._late
         if self.total == 0:
             return b""
+        head = not self._at
         data = self._read(most)
         try:
             while 0 < len(data) < min(most, GATHERED) and self._has_come() and (more := self._read(most - len(data))):
                 data += more
         except trouble.ApplianceError as error:
             self._late = error
-        if not self._at and self._is_page(data[:SNIFFED]):
+        if head and self._is_page(data[:SNIFFED]):
             raise trouble.NotAnImage(host=self._host, name=self._name)
-        self._at += len(data)
         return data
 
     def read_whole(self, most: int) -> bytes:
@@ -132,11 +132,13 @@ class Body:
     def _read(self, most: int) -> bytes:
         try:
             with self._failing.explained():
-                return self._answer.read1(most, decode_content=False) or b""
+                data = self._answer.read1(most, decode_content=False) or b""
         except trouble.SourceReset as error:
             if self.total is None or not isinstance(_cause(error.__cause__), http.client.IncompleteRead):
                 raise
             raise trouble.SourceShort(host=self._host, name=self._name, received=self._at, expected=self.total) from error
+        self._at += len(data)
+        return data
 
     def _has_come(self) -> bool:
         """Is there more to read without waiting?"""

@@ -36,7 +36,9 @@ class Folder:
 
     @contextlib.contextmanager
     def reading(self, start: int = 0, validator: str | None = None) -> Iterator["File"]:
-        with self._explained(), self._open() as stream:
+        with self.explained():
+            stream = self._open()
+        with stream:
             file = File(self, stream, start if validator else 0)
             if validator is not None and file.validator != validator:
                 raise trouble.SourceChanged(host=self.host, name=self.name)
@@ -55,7 +57,7 @@ class Folder:
             raise sources.Interrupted
 
     @contextlib.contextmanager
-    def _explained(self) -> Iterator[None]:
+    def explained(self) -> Iterator[None]:
         try:
             yield
         except FileNotFoundError as error:
@@ -98,7 +100,8 @@ class File:
     def read(self, most: int = answers.PIECE) -> bytes:
         self._folder.check()
         # What is written behind the end meanwhile is another file's.
-        data = self._stream.read(min(most, self.total - self._at))
+        with self._folder.explained():
+            data = self._stream.read(min(most, self.total - self._at))
         if not data and self._at < self.total:
             raise trouble.SourceShort(host=self._folder.host, name=self._folder.name, received=self._at, expected=self.total)
         self._at += len(data)
