@@ -6,11 +6,11 @@ import pathlib
 from collections.abc import Iterator
 
 import sqlalchemy as sa
-from alembic import command
-from alembic.config import Config as AlembicConfig
 from sqlalchemy import orm
 
-MIGRATIONS = pathlib.Path(__file__).parent / "migrations"
+from appliance.admin import migrations
+
+MIGRATIONS = pathlib.Path(migrations.__file__).parent
 
 # How long a transaction waits for another process (the command line) to end its own, in seconds.
 BUSY_TIMEOUT = 30
@@ -34,6 +34,12 @@ class Database:
 
     def migrate(self) -> None:
         """Brings the tables to this version. Repeatable: either the whole step is done, or nothing."""
+        if self._revision() == migrations.NEWEST:
+            return
+        # Costs as much processor time as all tables: nearly every start, and every command, is without.
+        from alembic import command
+        from alembic.config import Config as AlembicConfig
+
         config = AlembicConfig()
         config.set_main_option("script_location", str(MIGRATIONS))
         with self.engine.connect() as connection:
@@ -60,6 +66,13 @@ class Database:
 
     def close(self) -> None:
         self.engine.dispose()
+
+    def _revision(self) -> str | None:
+        """Of the tables as they are; None where there are none."""
+        with self.engine.connect() as connection:
+            if not sa.inspect(connection).has_table("alembic_version"):
+                return None
+            return connection.scalar(sa.text("SELECT version_num FROM alembic_version"))
 
     def _open_sqlite(self) -> sa.Engine:
         if self.url.database and self.url.database != ":memory:":

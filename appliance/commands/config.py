@@ -9,7 +9,6 @@ import textwrap
 import click
 import rich.console
 import rich.text
-import sqlalchemy.engine
 
 from appliance import config as settings
 from appliance.commands import options
@@ -73,6 +72,8 @@ def statement(name: str, value) -> rich.text.Text:
 
 def without_password(url: str) -> str:
     """`url` with *** for its password; what is no URL is hidden altogether, as there is no telling what is secret in it."""
+    import sqlalchemy.engine
+
     try:
         return sqlalchemy.engine.make_url(url).render_as_string(hide_password=True)
     except sqlalchemy.exc.ArgumentError:

@@ -5,11 +5,12 @@ import threading
 
 import pytest
 import sqlalchemy as sa
+from alembic import command, config, script
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
-from appliance.admin import models
-from appliance.admin.database import Database
+from appliance.admin import migrations, models
+from appliance.admin.database import MIGRATIONS, Database
 
 
 @pytest.fixture
@@ -29,6 +30,27 @@ def test_the_migrations_lead_to_the_tables_of_the_models(database):
         differences = compare_metadata(MigrationContext.configure(connection), models.Base.metadata)
 
     assert differences == []
+
+
+def test_the_newest_revision_is_where_the_migrations_lead(database):
+    history = script.ScriptDirectory(str(MIGRATIONS))
+
+    assert history.get_heads() == [migrations.NEWEST]
+    assert database._revision() == migrations.NEWEST
+
+
+def test_tables_of_an_earlier_version_are_brought_to_this_one(tmp_path):
+    database = Database(f"sqlite:///{tmp_path}/old.sqlite")
+    with database.engine.begin() as connection:
+        earlier = config.Config()
+        earlier.set_main_option("script_location", str(MIGRATIONS))
+        earlier.attributes["connection"] = connection
+        command.upgrade(earlier, "0001")
+
+    database.migrate()
+
+    assert database._revision() == migrations.NEWEST
+    database.close()
 
 
 def test_migrating_again_changes_nothing(database):
