@@ -9,6 +9,7 @@ They are declared in the modules of this package, one for each noun, and found h
 from appliance.errors.data import *  # noqa: F403
 from appliance.errors.hosts import *  # noqa: F403
 from appliance.errors.images import *  # noqa: F403
+from appliance.errors.imports import *  # noqa: F403
 from appliance.errors.requests import *  # noqa: F403
 from appliance.errors.starting import *  # noqa: F403
 from appliance.errors.transfers import *  # noqa: F403

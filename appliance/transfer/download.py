@@ -8,18 +8,19 @@ import threading
 import time
 import typing
 
-from appliance.transfer import sources, trouble
+from appliance import errors
+from appliance.transfer import sources
 
 log = logging.getLogger(__name__)
 
 #: What may be over when it is asked again.
 PASSING = (
-    trouble.SourceStalled,
-    trouble.SourceReset,
-    trouble.SourceShort,
-    trouble.SourceUnreachable,
-    trouble.SourceGarbled,
-    trouble.UnknownName,
+    errors.SourceStalled,
+    errors.SourceReset,
+    errors.SourceShort,
+    errors.SourceUnreachable,
+    errors.SourceGarbled,
+    errors.UnknownName,
 )
 #: Answers that mean the same.
 PASSING_STATUS = {408, 425, 429, 500, 502, 503, 504}
@@ -73,7 +74,7 @@ class Download:
         self.restarts = 0
 
     def read(self, most: int = PIECE) -> bytes:
-        """At least one byte; b"" at the end. Raises errors of `trouble`, StartsAgain, Interrupted."""
+        """At least one byte; b"" at the end. Raises errors of ours, StartsAgain, Interrupted."""
         if self._bandwidth:
             most = max(1, min(most, self._bandwidth // PIECES_A_SECOND))
         while True:
@@ -83,7 +84,7 @@ class Download:
                 data = self._opened().read(most)
                 if not data:
                     self._check_end()
-            except trouble.ApplianceError as error:
+            except errors.ApplianceError as error:
                 self.close()
                 if not passing(error):
                     raise
@@ -102,7 +103,7 @@ class Download:
             return self._stream
         stream = self._stack.enter_context(self._source.reading(self.position, self.validator))
         if self.total is not None and stream.total not in (None, self.total):
-            raise trouble.SourceChanged(host=self._source.host, name=self._source.name)
+            raise errors.SourceChanged(host=self._source.host, name=self._source.name)
         self.validator = self.validator or stream.validator
         self.total = stream.total if self.total is None else self.total
         if stream.start != self.position:
@@ -123,11 +124,11 @@ class Download:
                 raise sources.Interrupted
             data = stream.read(min(left, PIECE))
             if not data:
-                raise trouble.SourceChanged(host=self._source.host, name=self._source.name)
+                raise errors.SourceChanged(host=self._source.host, name=self._source.name)
             again.update(data)
             left -= len(data)
         if again.digest() != self.digest.digest():
-            raise trouble.SourceChanged(host=self._source.host, name=self._source.name)
+            raise errors.SourceChanged(host=self._source.host, name=self._source.name)
 
     def _took(self, data: bytes) -> None:
         self.position += len(data)
@@ -135,7 +136,7 @@ class Download:
             self._failures = 0
             self.trouble = ""
         if self.total is not None and self.position > self.total:
-            raise trouble.SourceLong(host=self._source.host, name=self._source.name, expected=self.total)
+            raise errors.SourceLong(host=self._source.host, name=self._source.name, expected=self.total)
         if self.digest is not None:
             self.digest.update(data)
         if self._bandwidth:
@@ -144,9 +145,9 @@ class Download:
 
     def _check_end(self) -> None:
         if self.total is not None and self.position < self.total:
-            raise trouble.SourceShort(host=self._source.host, name=self._source.name, received=self.position, expected=self.total)
+            raise errors.SourceShort(host=self._source.host, name=self._source.name, received=self.position, expected=self.total)
 
-    def _pause(self, error: trouble.ApplianceError) -> None:
+    def _pause(self, error: errors.ApplianceError) -> None:
         """Waits before the next attempt. Raises `error` if there is none."""
         self._failures += 1
         if self._failures > self._attempts:
@@ -158,6 +159,6 @@ class Download:
         self._stopped.wait(pause)
 
 
-def passing(error: trouble.ApplianceError) -> bool:
+def passing(error: errors.ApplianceError) -> bool:
     """May it be over when it is asked again?"""
-    return isinstance(error, PASSING) or (isinstance(error, trouble.SourceFailed) and error.words["status"] in PASSING_STATUS)
+    return isinstance(error, PASSING) or (isinstance(error, errors.SourceFailed) and error.words["status"] in PASSING_STATUS)

@@ -13,7 +13,8 @@ import typing
 from collections import deque
 from collections.abc import Iterator, Sequence
 
-from appliance.transfer import download, filling, sources, trouble, unpack
+from appliance import errors
+from appliance.transfer import download, filling, sources, unpack
 from imaged import client
 
 log = logging.getLogger(__name__)
@@ -98,7 +99,7 @@ class Fetch:
     def run(self) -> Result:
         """Until everything is durable on the host.
 
-        Raises Stopped; Lost where the host takes no more for now; errors of `trouble` and HostRefused, after which the same would happen
+        Raises Stopped; Lost where the host takes no more for now; errors.ApplianceError and HostRefused, after which the same would happen
         again unless something is changed. Whatever it raises, what is durable stays, and another Fetch goes on from there.
         """
         try:
@@ -200,7 +201,7 @@ class Fetch:
     def _took(self, coming: download.Download, data: bytes, position: int) -> None:
         """Counts and hashes what is at `position` of the image. Raises SourceLong."""
         if not self._packed and max(coming.total or 0, position + len(data)) > self._limit:
-            raise trouble.SourceLong(host=self._source.host, name=self._source.name, expected=self._limit)
+            raise errors.SourceLong(host=self._source.host, name=self._source.name, expected=self._limit)
         for digest in self._digests.values():
             digest.update(data)
         now = time.monotonic()
@@ -211,7 +212,7 @@ class Fetch:
         """Raises WrongChecksum; Lost if not all is durable: then the host was another one for a while."""
         found = coming.digest.hexdigest() if coming.digest else None
         if self._expected and found != self._expected:
-            raise trouble.WrongChecksum(name=self._source.name, found=found, expected=self._expected)
+            raise errors.WrongChecksum(name=self._source.name, found=found, expected=self._expected)
         if any(filling.missing(self._volume.durable(), 0, size)):
             raise Lost("host-down", f"Host {self._volume.host} was restarted, and what it had not stored yet is fetched again.")
         return Result(size, found, {name: digest.hexdigest() for name, digest in self._digests.items()}, coming.validator)

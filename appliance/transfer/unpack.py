@@ -10,7 +10,7 @@ import typing
 import zlib
 from collections.abc import Callable
 
-from appliance.transfer import trouble
+from appliance import errors
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -108,9 +108,9 @@ def kind(head: bytes, name: str = "") -> str | None:
         return "zstd"
     for magic, refused in REFUSED.items():
         if head.startswith(magic):
-            raise trouble.UnknownCompression(name=name, kind=refused)
+            raise errors.UnknownCompression(name=name, kind=refused)
     if head[257:262] == _TAR:
-        raise trouble.UnknownCompression(name=name, kind="tar")
+        raise errors.UnknownCompression(name=name, kind="tar")
     return None
 
 
@@ -139,13 +139,13 @@ class Unpacker:
             if found:
                 self._given += len(found)
                 if self._given > self._limit:
-                    raise trouble.ArchiveTooLarge(name=self._name, limit=self._limit)
+                    raise errors.ArchiveTooLarge(name=self._name, limit=self._limit)
                 return found
 
     def _more(self) -> bytes:
         data, self._rest = self._rest or self._source(PIECE), b""
         if not data:
-            raise trouble.ArchiveTruncated(name=self._name, kind=self._kind)
+            raise errors.ArchiveTruncated(name=self._name, kind=self._kind)
         return data
 
     def _decompress(self, data: bytes, most: int) -> bytes:
@@ -153,10 +153,10 @@ class Unpacker:
             return self._part.decompress(data, most)
         except (zlib.error, lzma.LZMAError, zstd.ZstdError, OSError, ValueError, EOFError) as error:
             if "memory" in str(error).lower():
-                raise trouble.ArchiveMemory(name=self._name, limit=MEMORY) from error
-            raise trouble.ArchiveDamaged(name=self._name, kind=self._kind) from error
+                raise errors.ArchiveMemory(name=self._name, limit=MEMORY) from error
+            raise errors.ArchiveDamaged(name=self._name, kind=self._kind) from error
         except MemoryError as error:
-            raise trouble.ArchiveMemory(name=self._name, limit=MEMORY) from error
+            raise errors.ArchiveMemory(name=self._name, limit=MEMORY) from error
 
     def _next_part(self) -> bool:
         """Files of one kind that were put behind each other are one file; zeros may follow, as tapes and xz pad with them."""
@@ -166,14 +166,14 @@ class Unpacker:
         if not rest:
             return False
         if self._known(rest) != self._kind:
-            raise trouble.ArchiveTrailing(name=self._name, kind=self._kind)
+            raise errors.ArchiveTrailing(name=self._name, kind=self._kind)
         self._part, self._rest = _MAKERS[self._kind](), rest
         return True
 
     def _known(self, data: bytes) -> str | None:
         try:
             return kind(data)
-        except trouble.UnknownCompression:
+        except errors.UnknownCompression:
             return None
 
 

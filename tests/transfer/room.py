@@ -4,11 +4,9 @@ import contextlib
 import http.client
 import os
 import pathlib
-import select
 import socket
 import ssl
 import threading
-import time
 import uuid
 
 from cryptography.hazmat.primitives.asymmetric import ed25519
@@ -17,17 +15,9 @@ from appliance import supervisor
 from appliance.transfer import hosts, relay, sessions, slots, tickets
 from appliance.web import images
 from imaged import client, httpd
+from tests.waiting import wait_for
 
 HOST = "host-1"
-
-
-def wait_for(condition, what: str, timeout: float = 20):
-    """The first true answer of `condition`."""
-    deadline = time.monotonic() + timeout
-    while not (answer := condition()):
-        assert time.monotonic() < deadline, f"waited {timeout} s for {what}"
-        select.select([], [], [], 0.01)
-    return answer
 
 
 @contextlib.contextmanager
@@ -114,6 +104,7 @@ class Client:
 
     def __init__(self, room: Room, ticket: str, token: str, tls: ssl.SSLContext | None = None):
         self.room = room
+        self.ticket = ticket
         self.connection = room.connect(tls)
         self.url = f"/images/{ticket}"
         self.token = token
@@ -144,6 +135,10 @@ class Client:
         session = self.room.sessions.get(self.session)
         wait_for(lambda: len(session._interrupts) == 2, "the request to run")
         return self
+
+    def active(self) -> bool:
+        """Whether the host is busy with a request."""
+        return self.room.control.ticket(self.ticket)["active"]
 
     def answer(self) -> Answer:
         """The answer to what `begin` began."""

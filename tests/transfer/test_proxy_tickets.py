@@ -7,20 +7,10 @@ from cryptography.hazmat.primitives.asymmetric import ed25519
 
 from appliance import errors
 from appliance.transfer import hosts, tickets
-from tests.transfer.test_signed_tickets import KEY, START, WORDS, Clock, claims, signed
+from tests.transfer.signing import KEY, START, WORDS, claims, signed
 
 PROXY = "https://proxy-1.example:54324"
 HOST = "https://host-1.example:54322"
-
-
-@pytest.fixture
-def clock():
-    return Clock(START + 100)
-
-
-@pytest.fixture
-def signer(clock):
-    return tickets.Signer(KEY, "here", 300, clock)
 
 
 @pytest.fixture

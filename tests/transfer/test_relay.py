@@ -12,27 +12,9 @@ from appliance import certificates
 from imaged import client as imaged_client
 from imaged.httpd import tls
 from tests.transfer import room as rooms
+from tests.waiting import wait_for
 
 SIZE = 8 << 20
-
-
-@pytest.fixture(scope="module")
-def daemon(tmp_path_factory):
-    with rooms.daemon(tmp_path_factory.mktemp("d")) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def served(daemon):
-    running, _ = daemon
-    with rooms.Room(running.images, imaged_client.Control(running.control)).serving() as room:
-        yield room
-
-
-@pytest.fixture
-def room(served):
-    served.stops.clear()
-    return served
 
 
 @pytest.fixture
@@ -96,11 +78,13 @@ def test_memory_does_not_grow_with_the_body(room, disk):
 
 def test_a_newer_session_ends_the_older_ones_running_request(room, disk):
     older = room.open(disk, SIZE).begin(SIZE, b"x" * 1000).running()
+    wait_for(older.active, "the host to begin")
 
     newer = room.open(disk, SIZE)
     answer = older.answer()
 
     assert (answer.status, answer.code) == (409, "session-replaced")
+    wait_for(lambda: not older.active(), "the host to end")
     assert newer.put(b"y" * SIZE).status == 200
     assert disk.read_bytes() == b"y" * SIZE
 
@@ -146,7 +130,7 @@ def test_a_client_that_vanishes_gives_its_thread_back(room, disk):
     for _ in range(20):
         room.open(disk, SIZE).begin(SIZE, b"x" * 1000).close()
 
-    rooms.wait_for(lambda: room.slots._free._value == 12, "all slots to be free")
+    wait_for(lambda: room.slots._free._value == 12, "all slots to be free")
 
 
 def test_the_hosts_no_before_the_end_of_the_body_is_passed_on(tmp_path):
@@ -232,13 +216,13 @@ def test_a_killed_daemon_is_back_and_takes_the_chunk_again(room, daemon, disk):
 
     psutil.Process(old).kill()
     # A process that is being killed still takes what its socket has room for.
-    rooms.wait_for(lambda: running.pid != old, "it to have died")
+    wait_for(lambda: running.pid != old, "it to have died")
     client.connection.sock.sendall(b"x" * (1 << 20))
     answer = client.answer()
 
     assert (answer.status, answer.code) == (503, "host-down")
-    rooms.wait_for(lambda: running.pid not in (None, old), "another daemon")
-    rooms.wait_for(lambda: answers(room), "it to answer")
+    wait_for(lambda: running.pid not in (None, old), "another daemon")
+    wait_for(lambda: answers(room), "it to answer")
     assert room.open(disk, SIZE).put(b"y" * SIZE).status == 200
 
 

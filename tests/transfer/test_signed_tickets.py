@@ -3,50 +3,18 @@
 import base64
 import json
 
-import jwt
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ed25519
 
 from appliance import errors
 from appliance.transfer import tickets
-
-KEY = ed25519.Ed25519PrivateKey.generate()
-START = 1_800_000_000.0
-WORDS = {"user": "ann", "transfer": "t-1", "host": "h-1", "ticket": "k-1", "ops": ["write"], "size": 1000}
-
-
-class Clock:
-    def __init__(self, now: float):
-        self.now = now
-
-    def __call__(self) -> float:
-        return self.now
-
-
-@pytest.fixture
-def clock():
-    return Clock(START + 100)
-
-
-@pytest.fixture
-def signer(clock):
-    return tickets.Signer(KEY, "here", 300, clock)
+from tests.transfer.signing import KEY, START, WORDS, claims, signed
 
 
 @pytest.fixture
 def verifier(clock):
     return tickets.Verifier(KEY.public_key(), "here", START, 5, clock)
-
-
-def claims(**changes) -> dict:
-    now = START + 100
-    whole = {"iss": "here", "aud": "images", "sub": "ann", "jti": "j", "iat": now, "nbf": now, "exp": now + 300}
-    return {**whole, "transfer": "t-1", "host": "h-1", "ticket": "k-1", "ops": ["write"], "size": 1000, **changes}
-
-
-def signed(content: dict, key=KEY, algorithm="EdDSA") -> str:
-    return jwt.encode(content, key, algorithm)
 
 
 def test_what_was_issued_is_accepted(signer, verifier):

@@ -11,7 +11,7 @@ import logging
 import typing
 from importlib import metadata
 
-from appliance.transfer import trouble
+from appliance import errors
 from appliance.transfer.sources import guard
 
 log = logging.getLogger(__name__)
@@ -37,13 +37,13 @@ class Credentials:
     def __post_init__(self) -> None:
         """Raises BadCredentials."""
         if any(ord(character) < 32 or ord(character) == 127 for character in self.user + self.password + self.bearer):
-            raise trouble.BadCredentials(reason="there is a control character in them")
+            raise errors.BadCredentials(reason="there is a control character in them")
         if self.bearer and (self.user or self.password):
-            raise trouble.BadCredentials(reason="there are a token and a user, and only one can be sent")
+            raise errors.BadCredentials(reason="there are a token and a user, and only one can be sent")
         if ":" in self.user:
-            raise trouble.BadCredentials(reason="a user's name has no colon")
+            raise errors.BadCredentials(reason="a user's name has no colon")
         if not self.bearer.isascii() or " " in self.bearer:
-            raise trouble.BadCredentials(reason="the token has characters that no token has")
+            raise errors.BadCredentials(reason="the token has characters that no token has")
 
     @property
     def header(self) -> str:
@@ -88,10 +88,10 @@ class Source(typing.Protocol):
     host: str  #: Whom to name when it fails.
 
     def look(self) -> Facts:
-        """What is there. Raises errors of `trouble`; Interrupted."""
+        """What is there. Raises errors of ours; Interrupted."""
 
     def reading(self, start: int = 0, validator: str | None = None) -> contextlib.AbstractContextManager[Stream]:
-        """The bytes from `start` on, or from 0. Raises errors of `trouble` (SourceChanged unless `validator` still holds), Interrupted."""
+        """The bytes from `start` on, or from 0. Raises errors of ours (SourceChanged unless `validator` still holds), Interrupted."""
 
     def beside(self, name: str) -> "Source":
         """The file of that name in the same place."""
@@ -112,6 +112,6 @@ def open(url: str, policy: guard.Policy, credentials: Credentials | None = None)
     scheme = guard.scheme(url)
     offered = schemes(policy)
     if scheme not in offered:
-        raise trouble.SchemeRefused(scheme=scheme, allowed=", ".join(offered) or "none")
+        raise errors.SchemeRefused(scheme=scheme, allowed=", ".join(offered) or "none")
     (point,) = metadata.entry_points(group=GROUP, name=scheme)
     return point.load()(url, policy, credentials)

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 import urllib3.exceptions
 from urllib3.response import HTTPResponse
 
-from appliance.transfer import trouble
+from appliance import errors
 
 #: Bytes of one read. With TLS they come in records of 16 KiB: so many are gathered, as far as they have come.
 PIECE = 1 << 20
@@ -45,26 +45,26 @@ class Failing:
             self._check()
             raise self._error(error) from error
 
-    def _error(self, error: Exception) -> trouble.ApplianceError:
+    def _error(self, error: Exception) -> errors.ApplianceError:
         host = self._host
         match _cause(error):
             case ssl.SSLCertVerificationError() as cause:
-                return trouble.BadCertificate(host=host, reason=cause.verify_message or "its certificate is not for this name")
+                return errors.BadCertificate(host=host, reason=cause.verify_message or "its certificate is not for this name")
             case urllib3.exceptions.NewConnectionError() as cause:
-                return trouble.SourceUnreachable(host=host, reason=_strerror(cause.__cause__))
+                return errors.SourceUnreachable(host=host, reason=_strerror(cause.__cause__))
             case urllib3.exceptions.ConnectTimeoutError():
-                return trouble.SourceUnreachable(host=host, reason="it does not answer")
+                return errors.SourceUnreachable(host=host, reason="it does not answer")
             case TimeoutError() | urllib3.exceptions.ReadTimeoutError():
-                return trouble.SourceStalled(host=host, seconds=self._timeout)
+                return errors.SourceStalled(host=host, seconds=self._timeout)
             case ssl.SSLError():
-                return trouble.SourceGarbled(host=host, reason="its encryption cannot be understood")
+                return errors.SourceGarbled(host=host, reason="its encryption cannot be understood")
             case http.client.RemoteDisconnected() | http.client.IncompleteRead():
-                return trouble.SourceReset(host=host, reason="its answer is not whole")
+                return errors.SourceReset(host=host, reason="its answer is not whole")
             case OSError() as cause if str(cause).startswith("Tunnel connection failed"):
-                return trouble.SourceUnreachable(host=host, reason="the proxy refuses to connect to it")
+                return errors.SourceUnreachable(host=host, reason="the proxy refuses to connect to it")
             case OSError() as cause:
-                return trouble.SourceReset(host=host, reason=_strerror(cause))
-        return trouble.SourceGarbled(host=host, reason="its answer cannot be understood")
+                return errors.SourceReset(host=host, reason=_strerror(cause))
+        return errors.SourceGarbled(host=host, reason="its answer cannot be understood")
 
 
 def refuse(answer: HTTPResponse, host: str, name: str) -> None:
@@ -74,14 +74,14 @@ def refuse(answer: HTTPResponse, host: str, name: str) -> None:
         case 200 | 206:
             return
         case 401 | 403 | 407:
-            raise trouble.SourceForbidden(**words)
+            raise errors.SourceForbidden(**words)
         case 404 | 410:
-            raise trouble.SourceMissing(**words)
+            raise errors.SourceMissing(**words)
         case 416:
             if not _EMPTY_RANGE.fullmatch(answer.headers.get("Content-Range", "").strip()):
-                raise trouble.SourceRange(host=host, name=name, reason="it has no such bytes")
+                raise errors.SourceRange(host=host, name=name, reason="it has no such bytes")
         case _:
-            raise trouble.SourceFailed(**words)
+            raise errors.SourceFailed(**words)
 
 
 class Body:
@@ -95,10 +95,10 @@ class Body:
         self._sock = sock
         self._poll = select.poll()
         self._poll.register(sock, select.POLLIN)
-        self._late: trouble.ApplianceError | None = None
+        self._late: errors.ApplianceError | None = None
         encoding = answer.headers.get("Content-Encoding", "").strip().lower()
         if encoding not in ("identity", ""):
-            raise trouble.SourceEncoded(host=host, name=name, encoding=encoding[:40])
+            raise errors.SourceEncoded(host=host, name=name, encoding=encoding[:40])
         self.start, self.total = self._part(asked) if answer.status == 206 else (0, answer.length_remaining)
         if answer.status == 416:
             # What comes is the text of an error, and the file is empty.
@@ -116,10 +116,10 @@ class Body:
         try:
             while 0 < len(data) < min(most, GATHERED) and self._has_come() and (more := self._read(most - len(data))):
                 data += more
-        except trouble.ApplianceError as error:
+        except errors.ApplianceError as error:
             self._late = error
         if head and self._is_page(data[:SNIFFED]):
-            raise trouble.NotAnImage(host=self._host, name=self._name)
+            raise errors.NotAnImage(host=self._host, name=self._name)
         return data
 
     def read_whole(self, most: int) -> bytes:
@@ -133,10 +133,10 @@ class Body:
         try:
             with self._failing.explained():
                 data = self._answer.read1(most, decode_content=False) or b""
-        except trouble.SourceReset as error:
+        except errors.SourceReset as error:
             if self.total is None or not isinstance(_cause(error.__cause__), http.client.IncompleteRead):
                 raise
-            raise trouble.SourceShort(host=self._host, name=self._name, received=self._at, expected=self.total) from error
+            raise errors.SourceShort(host=self._host, name=self._name, received=self._at, expected=self.total) from error
         self._at += len(data)
         return data
 
@@ -165,7 +165,7 @@ class Body:
                 reason = "it gives more or less than it says"
             else:
                 return first, total
-        raise trouble.SourceRange(host=self._host, name=self._name, reason=reason)
+        raise errors.SourceRange(host=self._host, name=self._name, reason=reason)
 
 
 def validator(answer: HTTPResponse) -> str | None:

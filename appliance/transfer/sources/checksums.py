@@ -4,7 +4,8 @@ import re
 import urllib.parse
 from collections.abc import Iterator
 
-from appliance.transfer import sources, trouble
+from appliance import errors
+from appliance.transfer import sources
 
 #: Bytes of a file of checksums that are read.
 MAX_BYTES = 1 << 20
@@ -18,7 +19,7 @@ _GNU = re.compile(r"\\?([0-9a-fA-F]{64}) [ *](.+)")
 _BSD = re.compile(r"SHA256 ?\((.+)\) ?= ?([0-9a-fA-F]{64})")
 
 #: What a checksum's file fails with if it is simply not there; everything else is told.
-_NOT_THERE = (trouble.SourceMissing, trouble.SourceForbidden, trouble.NotAnImage)
+_NOT_THERE = (errors.SourceMissing, errors.SourceForbidden, errors.NotAnImage)
 
 
 def given(text: str) -> str:
@@ -30,8 +31,8 @@ def given(text: str) -> str:
     if lines := list(_lines(text)):
         return lines[0][0]
     if re.fullmatch(r"[0-9a-fA-F]{32}|[0-9a-fA-F]{40}|[0-9a-fA-F]{96}|[0-9a-fA-F]{128}", bare):
-        raise trouble.BadChecksum(reason=f"it has {len(bare)} digits, as other digests have")
-    raise trouble.BadChecksum(reason="it does not have 64 digits 0-9 and a-f")
+        raise errors.BadChecksum(reason=f"it has {len(bare)} digits, as other digests have")
+    raise errors.BadChecksum(reason="it does not have 64 digits 0-9 and a-f")
 
 
 def beside(source: sources.Source, name: str | None = None) -> str:
@@ -44,7 +45,7 @@ def beside(source: sources.Source, name: str | None = None) -> str:
             continue
         if found := find(text, name, own=candidate not in OF_FOLDERS):
             return found
-    raise trouble.NoChecksum(name=name, host=source.host)
+    raise errors.NoChecksum(name=name, host=source.host)
 
 
 def find(text: str, name: str, *, own: bool = False) -> str | None:

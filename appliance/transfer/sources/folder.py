@@ -8,7 +8,8 @@ import stat
 import urllib.parse
 from collections.abc import Iterator
 
-from appliance.transfer import sources, trouble
+from appliance import errors
+from appliance.transfer import sources
 from appliance.transfer.sources import answers, guard
 
 _HERE = "this server"
@@ -20,7 +21,7 @@ class Folder:
     def __init__(self, url: str, policy: guard.Policy, credentials: sources.Credentials | None = None):
         """Raises BadUrl, UserInUrl, SchemeRefused, FileRefused."""
         if policy.folder is None:
-            raise trouble.SchemeRefused(scheme="file", allowed=", ".join(sources.schemes(policy)))
+            raise errors.SchemeRefused(scheme="file", allowed=", ".join(sources.schemes(policy)))
         self._folder = policy.folder
         self._parts = _parts(url, policy.folder)
         self._interrupted = False
@@ -41,7 +42,7 @@ class Folder:
         with stream:
             file = File(self, stream, start if validator else 0)
             if validator is not None and file.validator != validator:
-                raise trouble.SourceChanged(host=self.host, name=self.name)
+                raise errors.SourceChanged(host=self.host, name=self.name)
             yield file
 
     def beside(self, name: str) -> "Folder":
@@ -61,11 +62,11 @@ class Folder:
         try:
             yield
         except FileNotFoundError as error:
-            raise trouble.SourceMissing(host=self.host, name=self.name, status="no such file") from error
+            raise errors.SourceMissing(host=self.host, name=self.name, status="no such file") from error
         except PermissionError as error:
-            raise trouble.SourceForbidden(host=self.host, name=self.name, status="permission denied") from error
+            raise errors.SourceForbidden(host=self.host, name=self.name, status="permission denied") from error
         except OSError as error:
-            raise trouble.SourceReset(host=self.host, reason=(error.strerror or "it failed").lower()) from error
+            raise errors.SourceReset(host=self.host, reason=(error.strerror or "it failed").lower()) from error
 
     def _open(self):
         """The file, found from the folder on without following a link. Raises FileRefused, OSError."""
@@ -81,7 +82,7 @@ class Folder:
             os.close(at)
         if not stat.S_ISREG(os.fstat(found).st_mode):
             os.close(found)
-            raise trouble.FileRefused(reason="it is no plain file")
+            raise errors.FileRefused(reason="it is no plain file")
         return open(found, "rb", buffering=0)
 
 
@@ -103,7 +104,7 @@ class File:
         with self._folder.explained():
             data = self._stream.read(min(most, self.total - self._at))
         if not data and self._at < self.total:
-            raise trouble.SourceShort(host=self._folder.host, name=self._folder.name, received=self._at, expected=self.total)
+            raise errors.SourceShort(host=self._folder.host, name=self._folder.name, received=self._at, expected=self.total)
         self._at += len(data)
         return data
 
@@ -120,11 +121,11 @@ def _parts(url: str, folder: pathlib.Path) -> tuple[str, ...]:
     try:
         parts = urllib.parse.urlsplit(url)
     except ValueError:
-        raise trouble.BadUrl(reason="it cannot be taken apart") from None
+        raise errors.BadUrl(reason="it cannot be taken apart") from None
     if "@" in parts.netloc:
-        raise trouble.UserInUrl()
+        raise errors.UserInUrl()
     if parts.netloc.lower() not in ("", "localhost") or parts.query or parts.fragment:
-        raise trouble.BadUrl(reason="a file of this server is written as file:///PATH")
+        raise errors.BadUrl(reason="a file of this server is written as file:///PATH")
     path = urllib.parse.unquote(parts.path)
     below = pathlib.PurePosixPath(path)
     if (
@@ -134,7 +135,7 @@ def _parts(url: str, folder: pathlib.Path) -> tuple[str, ...]:
         or below == pathlib.PurePosixPath(folder)
         or path.endswith("/")
     ):
-        raise trouble.FileRefused(reason="it is not below the folder for imports")
+        raise errors.FileRefused(reason="it is not below the folder for imports")
     return below.relative_to(folder).parts
 
 
@@ -145,5 +146,5 @@ def _no_link(name: str, flags: int, at: int) -> int:
     except OSError as error:
         with contextlib.suppress(OSError):
             if stat.S_ISLNK(os.stat(name, dir_fd=at, follow_symlinks=False).st_mode):
-                raise trouble.FileRefused(reason="there is a symbolic link on the way to it") from error
+                raise errors.FileRefused(reason="there is a symbolic link on the way to it") from error
         raise

@@ -12,8 +12,7 @@ import re
 import socket
 import urllib.parse
 
-from appliance import config
-from appliance.transfer import trouble
+from appliance import config, errors
 
 log = logging.getLogger(__name__)
 
@@ -147,7 +146,7 @@ def scheme(url: str) -> str:
     _refuse_tricks(url)
     found = re.match(r"([A-Za-z][A-Za-z0-9+.-]*):", url)
     if not found:
-        raise trouble.BadUrl(reason="it does not begin with a scheme such as https:")
+        raise errors.BadUrl(reason="it does not begin with a scheme such as https:")
     return found[1].lower()
 
 
@@ -156,18 +155,18 @@ def parse(url: str, policy: Policy) -> Target:
     kind = scheme(url)
     parts = _split(url)
     if kind not in DEFAULT_PORTS or kind not in policy.schemes:
-        raise trouble.SchemeRefused(scheme=kind, allowed=", ".join(policy.schemes))
+        raise errors.SchemeRefused(scheme=kind, allowed=", ".join(policy.schemes))
     if parts.fragment:
-        raise trouble.BadUrl(reason="what follows the # names nothing on a server, leave it out")
+        raise errors.BadUrl(reason="what follows the # names nothing on a server, leave it out")
     if "@" in parts.netloc:
-        raise trouble.UserInUrl()
+        raise errors.UserInUrl()
     host = _host(parts)
     try:
         port = DEFAULT_PORTS[kind] if parts.port is None else parts.port
     except ValueError:
-        raise trouble.BadUrl(reason="its port is not a number from 1 to 65535") from None
+        raise errors.BadUrl(reason="its port is not a number from 1 to 65535") from None
     if not policy.offers(port):
-        raise trouble.PortRefused(port=port)
+        raise errors.PortRefused(port=port)
     # What is encoded already stays so.
     path = urllib.parse.quote(parts.path or "/", safe="/%!$&'()*+,;=:@~-._")
     query = urllib.parse.quote(parts.query, safe="/%!$&'()*+,;=:@~-._?")
@@ -180,11 +179,11 @@ def onward(target: Target, location: str, policy: Policy) -> Target:
         _refuse_tricks(location)
         url, _ = urllib.parse.urldefrag(urllib.parse.urljoin(f"{target.origin}{target.path}", location))
         there = parse(url, policy)
-    except (trouble.ApplianceError, ValueError) as error:
-        reason = error.sentence.rstrip(".") if isinstance(error, trouble.ApplianceError) else "it cannot be understood"
-        raise trouble.BadRedirect(host=target.host, reason=reason[:1].lower() + reason[1:]) from error
+    except (errors.ApplianceError, ValueError) as error:
+        reason = error.sentence.rstrip(".") if isinstance(error, errors.ApplianceError) else "it cannot be understood"
+        raise errors.BadRedirect(host=target.host, reason=reason[:1].lower() + reason[1:]) from error
     if (target.scheme, there.scheme) == ("https", "http"):
-        raise trouble.BadRedirect(host=target.host, reason="that would leave the encrypted connection")
+        raise errors.BadRedirect(host=target.host, reason="that would leave the encrypted connection")
     return there
 
 
@@ -196,7 +195,7 @@ def resolve(target: Target, policy: Policy) -> list[Address]:
     try:
         found = socket.getaddrinfo(target.host, target.port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
-        raise trouble.UnknownName(host=target.host, reason=_reason(error)) from error
+        raise errors.UnknownName(host=target.host, reason=_reason(error)) from error
     addresses = list(dict.fromkeys(ipaddress.ip_address(place[0]) for *_, place in found))
     if not policy.names_it(target.host):
         for address in addresses:
@@ -211,7 +210,7 @@ def check(host: str, address: Address, policy: Policy) -> None:
             reason = "" if _allowed(each, policy) else _special(each)
             if reason:
                 log.warning("Import refused: %s has the address %s, %s", host, address, reason)
-                raise trouble.AddressRefused(host=host, reason=reason)
+                raise errors.AddressRefused(host=host, reason=reason)
 
 
 def _allowed(address: Address, policy: Policy) -> bool:
@@ -244,43 +243,43 @@ def _within(address: Address) -> list[Address]:
 def _refuse_tricks(url: str) -> None:
     """What parsers of URLs do not agree about. Raises BadUrl."""
     if not url or len(url) > MAX_URL:
-        raise trouble.BadUrl(reason=f"it must have 1 to {MAX_URL} characters")
+        raise errors.BadUrl(reason=f"it must have 1 to {MAX_URL} characters")
     if _CONTROL.search(url):
-        raise trouble.BadUrl(reason="there is a blank or a control character in it")
+        raise errors.BadUrl(reason="there is a blank or a control character in it")
     if "\\" in url:
-        raise trouble.BadUrl(reason="there is a backslash in it")
+        raise errors.BadUrl(reason="there is a backslash in it")
 
 
 def _split(url: str) -> urllib.parse.SplitResult:
     try:
         return urllib.parse.urlsplit(url)
     except ValueError:
-        raise trouble.BadUrl(reason="it cannot be taken apart") from None
+        raise errors.BadUrl(reason="it cannot be taken apart") from None
 
 
 def _host(parts: urllib.parse.SplitResult) -> str:
     """The URL's host in the one way of writing it. Raises BadUrl."""
     host = parts.hostname or ""
     if not host:
-        raise trouble.BadUrl(reason="it names no server")
+        raise errors.BadUrl(reason="it names no server")
     if parts.netloc.startswith("["):
         try:
             # A zone (%eth0) means something on one machine alone.
             return str(ipaddress.IPv6Address(host if "%" not in host else ""))
         except ValueError:
-            raise trouble.BadUrl(reason="its IPv6 address is none") from None
+            raise errors.BadUrl(reason="its IPv6 address is none") from None
     try:
         name = _ascii(host).removesuffix(".")
     except UnicodeError:
-        raise trouble.BadUrl(reason="its server's name cannot be one") from None
+        raise errors.BadUrl(reason="its server's name cannot be one") from None
     labels = name.split(".")
     if len(name) > 253 or not all(_LABEL.fullmatch(label) for label in labels):
-        raise trouble.BadUrl(reason="its server's name cannot be one")
+        raise errors.BadUrl(reason="its server's name cannot be one")
     if _NUMBER.fullmatch(labels[-1]):
         try:
             return str(ipaddress.IPv4Address(socket.inet_aton(name)))
         except OSError:
-            raise trouble.BadUrl(reason="its IPv4 address is none") from None
+            raise errors.BadUrl(reason="its IPv4 address is none") from None
     return name
 
 

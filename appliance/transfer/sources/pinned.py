@@ -12,7 +12,7 @@ import urllib.request
 from urllib3 import connection as http
 from urllib3 import exceptions, util
 
-from appliance.transfer import trouble
+from appliance import errors
 from appliance.transfer.sources import guard
 
 #: Seconds that a connection may take to be accepted; after that the next address is tried.
@@ -46,7 +46,7 @@ def trusted(policy: guard.Policy) -> ssl.SSLContext:
         try:
             context.load_verify_locations(policy.ca)
         except OSError as error:
-            raise trouble.BadAuthorities(reason=error.strerror or "it has no certificates") from error
+            raise errors.BadAuthorities(reason=error.strerror or "it has no certificates") from error
     return context
 
 
@@ -78,7 +78,7 @@ def _proxy(target: guard.Target) -> util.Url | None:
     try:
         proxy = util.parse_url(given if "://" in given else f"http://{given}")
     except exceptions.LocationParseError:
-        raise trouble.BadProxy(reason="it cannot be taken apart") from None
+        raise errors.BadProxy(reason="it cannot be taken apart") from None
     if proxy.scheme not in guard.DEFAULT_PORTS or not proxy.host:
-        raise trouble.BadProxy(reason="it must begin with http:// or https://")
+        raise errors.BadProxy(reason="it must begin with http:// or https://")
     return proxy

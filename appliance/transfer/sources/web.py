@@ -11,7 +11,8 @@ import urllib3.exceptions
 from urllib3.connection import HTTPConnection
 from urllib3.response import HTTPResponse
 
-from appliance.transfer import sources, trouble
+from appliance import errors
+from appliance.transfer import sources
 from appliance.transfer.sources import answers, guard, pinned
 
 REDIRECTS = {301, 302, 303, 307, 308}
@@ -19,7 +20,7 @@ REDIRECTS = {301, 302, 303, 307, 308}
 _HEADERS = {"Accept": "*/*", "Accept-Encoding": "identity", "User-Agent": "image-appliance", "Connection": "close"}
 
 #: What a HEAD may fail with where a GET does not: some servers know no HEAD, or sign their addresses for GET alone.
-_NO_HEAD = (trouble.SourceFailed, trouble.SourceForbidden, trouble.SourceMissing, trouble.SourceReset, trouble.SourceGarbled)
+_NO_HEAD = (errors.SourceFailed, errors.SourceForbidden, errors.SourceMissing, errors.SourceReset, errors.SourceGarbled)
 
 
 class Web:
@@ -55,7 +56,7 @@ class Web:
         part = {"Range": f"bytes={start}-", "If-Range": validator} if start and validator else {}
         with self._answer("GET", part) as (_, answer, sock):
             if validator is not None and not answers.same(answer, validator):
-                raise trouble.SourceChanged(host=self.host, name=self.name)
+                raise errors.SourceChanged(host=self.host, name=self.name)
             yield self._body(answer, sock, start if part else 0)
 
     def beside(self, name: str) -> "Web":
@@ -94,7 +95,7 @@ class Web:
                 # They are for whom the person named, not for where that one sends us.
                 credentials = None
             target = there
-        raise trouble.BadRedirect(host=target.host, reason=f"it would be for more than the {self._policy.redirects} times that are allowed")
+        raise errors.BadRedirect(host=target.host, reason=f"it would be for more than the {self._policy.redirects} times that are allowed")
 
     @contextlib.contextmanager
     def _asking(
@@ -118,7 +119,7 @@ class Web:
     @contextlib.contextmanager
     def _connected(self, target: guard.Target) -> Iterator[pinned.Way]:
         """The way over the first address that answers."""
-        failed: Exception = trouble.UnknownName(host=target.host, reason="it has no address")
+        failed: Exception = errors.UnknownName(host=target.host, reason="it has no address")
         for way in pinned.ways(target, self._policy):
             with contextlib.closing(way.connection), self._holding(way.connection):
                 try:

@@ -6,8 +6,8 @@ import socket
 
 import pytest
 
-from appliance import config
-from appliance.transfer import sources, trouble
+from appliance import config, errors
+from appliance.transfer import sources
 from appliance.transfer.sources import guard
 
 PUBLIC = guard.Policy()
@@ -73,7 +73,7 @@ def names(monkeypatch):
     ],
 )
 def test_an_address_that_is_not_public_is_refused(host, what):
-    with pytest.raises(trouble.AddressRefused) as refused:
+    with pytest.raises(errors.AddressRefused) as refused:
         addresses(f"http://{host}/image")
 
     assert what in refused.value.sentence and "import_allow" in refused.value.advice
@@ -82,13 +82,13 @@ def test_an_address_that_is_not_public_is_refused(host, what):
 @pytest.mark.parametrize("host", ["2130706433", "0x7f000001", "0x7f.1", "0177.0.0.1", "0177.1", "127.1", "127.0.1", "017700000001"])
 def test_loopback_in_another_notation_is_loopback(host):
     assert guard.parse(f"http://{host}/", PUBLIC).host == "127.0.0.1"
-    with pytest.raises(trouble.AddressRefused):
+    with pytest.raises(errors.AddressRefused):
         addresses(f"http://{host}/")
 
 
 @pytest.mark.parametrize("host", ["１２７.０.０.１", "①②⑦.⓪.⓪.①", "127。0。0。1", "127．0．0．1", "0ｘ7f.1"])
 def test_loopback_in_other_letters_is_loopback(host):
-    with pytest.raises(trouble.AddressRefused):
+    with pytest.raises(errors.AddressRefused):
         addresses(f"http://{host}/")
 
 
@@ -120,7 +120,7 @@ def test_loopback_in_other_letters_is_loopback(host):
     ],
 )
 def test_an_ipv4_address_inside_of_an_ipv6_address_is_found(host):
-    with pytest.raises(trouble.AddressRefused):
+    with pytest.raises(errors.AddressRefused):
         addresses(f"http://[{host}]/")
 
 
@@ -132,21 +132,21 @@ def test_a_public_address_is_fetched_from(host):
 
 
 def test_localhost_is_refused_by_its_address():
-    with pytest.raises(trouble.AddressRefused, match="localhost"):
+    with pytest.raises(errors.AddressRefused, match="localhost"):
         addresses("http://localhost/")
 
 
 def test_every_address_of_a_name_is_checked(names):
     names("images.example", ["8.8.8.8", "10.0.0.1"])
 
-    with pytest.raises(trouble.AddressRefused, match=r"images\.example: it is a private address"):
+    with pytest.raises(errors.AddressRefused, match=r"images\.example: it is a private address"):
         addresses("http://images.example/")
 
 
 def test_the_address_of_a_refused_name_is_not_told(names):
     names("intern.example", ["10.7.8.9"])
 
-    with pytest.raises(trouble.AddressRefused) as refused:
+    with pytest.raises(errors.AddressRefused) as refused:
         addresses("http://intern.example/")
 
     assert "10.7.8.9" not in refused.value.sentence + refused.value.advice
@@ -156,7 +156,7 @@ def test_an_answer_that_changes_is_checked_again_before_it_is_used(names):
     names("rebind.example", ["8.8.8.8"], ["127.0.0.1"])
 
     assert addresses("http://rebind.example/") == ["8.8.8.8"]
-    with pytest.raises(trouble.AddressRefused):
+    with pytest.raises(errors.AddressRefused):
         addresses("http://rebind.example/")
 
 
@@ -166,7 +166,7 @@ def test_a_name_that_does_not_resolve_is_told(monkeypatch):
 
     monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
 
-    with pytest.raises(trouble.UnknownName, match=r"nowhere\.invalid could not be resolved: Name or service not known"):
+    with pytest.raises(errors.UnknownName, match=r"nowhere\.invalid could not be resolved: Name or service not known"):
         addresses("http://nowhere.invalid/")
 
 
@@ -181,7 +181,7 @@ def test_the_administrator_may_allow_a_network_an_address_or_a_name(tmp_path, na
 def test_what_is_allowed_is_that_and_nothing_else(tmp_path, names, allowed):
     names("intern.example", ["10.0.0.1"])
 
-    with pytest.raises(trouble.AddressRefused):
+    with pytest.raises(errors.AddressRefused):
         addresses("http://intern.example/", policy(tmp_path, import_allow=[allowed]))
 
 
@@ -190,7 +190,7 @@ def test_an_allowed_ipv4_address_is_allowed_in_the_form_of_an_ipv6_one(tmp_path)
 
 
 def test_of_two_addresses_within_one_both_have_to_be_allowed(tmp_path):
-    with pytest.raises(trouble.AddressRefused):
+    with pytest.raises(errors.AddressRefused):
         addresses("http://[2001:0:a00:1::80ff:fffe]/", policy(tmp_path, import_allow=["10.0.0.0/8"]))
 
 
@@ -234,7 +234,7 @@ def test_of_two_addresses_within_one_both_have_to_be_allowed(tmp_path):
     ],
 )
 def test_what_is_no_url_or_could_be_read_in_two_ways_is_refused(url):
-    with pytest.raises(trouble.BadUrl) as refused:
+    with pytest.raises(errors.BadUrl) as refused:
         guard.parse(url, PUBLIC)
 
     assert refused.value.sentence.startswith("This URL cannot be used: ")
@@ -244,7 +244,7 @@ def test_what_is_no_url_or_could_be_read_in_two_ways_is_refused(url):
     "url", ["http://user@example.org/", "http://user:secret@example.org/", "http://example.org@127.0.0.1/", "http://@example.org/"]
 )
 def test_user_information_in_a_url_is_refused_without_repeating_it(url):
-    with pytest.raises(trouble.UserInUrl) as refused:
+    with pytest.raises(errors.UserInUrl) as refused:
         guard.parse(url, PUBLIC)
 
     assert "secret" not in refused.value.sentence and "own fields" in refused.value.advice
@@ -264,7 +264,7 @@ def test_user_information_in_a_url_is_refused_without_repeating_it(url):
     ],
 )
 def test_other_schemes_are_refused(url):
-    with pytest.raises(trouble.SchemeRefused) as refused:
+    with pytest.raises(errors.SchemeRefused) as refused:
         sources.open(url, PUBLIC)
 
     assert "Use one of: http, https." in refused.value.advice
@@ -274,7 +274,7 @@ def test_a_scheme_that_the_administrator_has_taken_away_is_refused(tmp_path):
     only = policy(tmp_path, import_schemes=["https"])
 
     assert sources.schemes(only) == ["https"]
-    with pytest.raises(trouble.SchemeRefused):
+    with pytest.raises(errors.SchemeRefused):
         sources.open("http://example.org/", only)
 
 
@@ -286,7 +286,7 @@ def test_what_is_offered_is_what_is_installed_and_possible(tmp_path):
 
 @pytest.mark.parametrize("port", [22, 25, 79, 81, 3306, 6379, 65535])
 def test_other_ports_are_refused(port):
-    with pytest.raises(trouble.PortRefused, match=str(port)):
+    with pytest.raises(errors.PortRefused, match=str(port)):
         guard.parse(f"http://example.org:{port}/", PUBLIC)
 
 
@@ -295,7 +295,7 @@ def test_ports_are_what_the_administrator_says(tmp_path):
 
     assert guard.parse("http://example.org:8002/", allowed).port == 8002
     for url in ("http://example.org/", "http://example.org:8003/", "http://example.org:7999/"):
-        with pytest.raises(trouble.PortRefused):
+        with pytest.raises(errors.PortRefused):
             guard.parse(url, allowed)
 
 
@@ -354,7 +354,7 @@ def test_a_redirect_is_followed_from_where_it_was_given(location, url):
     ],
 )
 def test_a_redirect_to_what_a_person_could_not_name_is_refused(location, why):
-    with pytest.raises(trouble.BadRedirect, match=why) as refused:
+    with pytest.raises(errors.BadRedirect, match=why) as refused:
         guard.onward(guard.parse("https://example.org/image", PUBLIC), location, PUBLIC)
 
     assert "secret" not in refused.value.sentence
@@ -372,7 +372,7 @@ def test_a_redirect_to_what_a_person_could_not_name_is_refused(location, why):
     ],
 )
 def test_credentials_that_no_header_holds_are_refused(given):
-    with pytest.raises(trouble.BadCredentials):
+    with pytest.raises(errors.BadCredentials):
         sources.Credentials(**given)
 
 
@@ -403,5 +403,5 @@ def test_a_setting_that_allows_nothing_sensible_stops_the_start(tmp_path, settin
 def test_everything_but_public_unicast_is_refused_wherever_it_lies():
     for network, _ in guard._SPECIAL:
         for address in (network[0], network[-1]):
-            with pytest.raises(trouble.AddressRefused):
+            with pytest.raises(errors.AddressRefused):
                 guard.check("x", ipaddress.ip_address(address), PUBLIC)

@@ -6,7 +6,8 @@ import threading
 
 import pytest
 
-from appliance.transfer import sources, trouble
+from appliance import errors
+from appliance.transfer import sources
 from tests.transfer import room
 from tests.transfer.sources import web_server
 
@@ -135,14 +136,14 @@ def test_without_a_validator_no_part_is_asked_for(server):
 def test_another_version_is_not_read(server):
     server.files["/disk.img"].etag = '"two"'
 
-    with pytest.raises(trouble.SourceChanged):
+    with pytest.raises(errors.SourceChanged):
         read(source(server), 1000, '"one"')
 
 
 def test_another_version_is_noticed_though_the_server_gives_the_part(server):
     server.scripts = [web_server.status(206, DATA[5:], Content_Range=f"bytes 5-{len(DATA) - 1}/{len(DATA)}", ETag='"two"')]
 
-    with pytest.raises(trouble.SourceChanged):
+    with pytest.raises(errors.SourceChanged):
         read(source(server), 5, '"one"')
 
 
@@ -158,18 +159,18 @@ def test_a_body_in_chunks_is_read(server, data):
 @pytest.mark.parametrize(
     ("code", "error"),
     [
-        (401, trouble.SourceForbidden),
-        (403, trouble.SourceForbidden),
-        (404, trouble.SourceMissing),
-        (410, trouble.SourceMissing),
-        (416, trouble.SourceRange),
-        (400, trouble.SourceFailed),
-        (429, trouble.SourceFailed),
-        (500, trouble.SourceFailed),
-        (503, trouble.SourceFailed),
-        (204, trouble.SourceFailed),
-        (304, trouble.SourceFailed),
-        (300, trouble.SourceFailed),
+        (401, errors.SourceForbidden),
+        (403, errors.SourceForbidden),
+        (404, errors.SourceMissing),
+        (410, errors.SourceMissing),
+        (416, errors.SourceRange),
+        (400, errors.SourceFailed),
+        (429, errors.SourceFailed),
+        (500, errors.SourceFailed),
+        (503, errors.SourceFailed),
+        (204, errors.SourceFailed),
+        (304, errors.SourceFailed),
+        (300, errors.SourceFailed),
     ],
 )
 def test_an_answer_without_the_file_is_told_with_its_number(server, code, error):
@@ -196,7 +197,7 @@ def test_a_page_is_no_image(server, content_type, body):
     server.files["/disk.img"] = web_server.File(body, content_type=content_type)
 
     for act in (lambda: source(server).look(), lambda: read(source(server))):
-        with pytest.raises(trouble.NotAnImage):
+        with pytest.raises(errors.NotAnImage):
             act()
 
 
@@ -210,7 +211,7 @@ def test_an_image_that_the_server_calls_a_page_is_an_image(server):
 def test_an_encoding_that_was_not_asked_for_is_refused(server, encoding):
     server.files["/disk.img"].headers = {"Content-Encoding": encoding}
 
-    with pytest.raises(trouble.SourceEncoded, match=encoding):
+    with pytest.raises(errors.SourceEncoded, match=encoding):
         read(source(server))
 
 
@@ -218,7 +219,7 @@ def test_an_encoding_that_was_not_asked_for_is_refused(server, encoding):
 def test_a_body_that_ends_before_its_length_is_told(server, count):
     server.scripts = [web_server.cut(count)]
 
-    with pytest.raises(trouble.SourceShort) as raised:
+    with pytest.raises(errors.SourceShort) as raised:
         read(source(server))
 
     assert raised.value.words["received"] == count and raised.value.words["expected"] == len(DATA)
@@ -228,7 +229,7 @@ def test_what_came_before_the_connection_was_torn_is_given(server):
     server.scripts = [web_server.reset(100_000)]
     found = bytearray()
 
-    with pytest.raises((trouble.SourceReset, trouble.SourceShort)), source(server).reading() as stream:
+    with pytest.raises((errors.SourceReset, errors.SourceShort)), source(server).reading() as stream:
         while data := stream.read(1 << 20):
             found += data
 
@@ -239,7 +240,7 @@ def test_what_came_before_the_connection_was_torn_is_given(server):
 def test_chunks_that_break_off_are_told(server, body):
     server.scripts = [web_server.raw(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + body)]
 
-    with pytest.raises((trouble.SourceReset, trouble.SourceGarbled)):
+    with pytest.raises((errors.SourceReset, errors.SourceGarbled)):
         read(source(server))
 
 
@@ -247,7 +248,7 @@ def test_chunks_that_break_off_are_told(server, body):
 def test_a_source_that_falls_silent_is_told(server, count):
     server.scripts = [web_server.stall(count)]
 
-    with pytest.raises(trouble.SourceStalled, match=r"0\.3 seconds"):
+    with pytest.raises(errors.SourceStalled, match=r"0\.3 seconds"):
         read(source(server, timeout=0.3))
 
 
@@ -267,7 +268,7 @@ def test_a_source_that_falls_silent_is_told(server, count):
 def test_what_is_no_proper_answer_is_told(server, answer):
     server.scripts = [web_server.raw(answer)]
 
-    with pytest.raises((trouble.SourceGarbled, trouble.SourceReset)):
+    with pytest.raises((errors.SourceGarbled, errors.SourceReset)):
         read(source(server))
 
 
@@ -287,14 +288,14 @@ def test_what_is_no_proper_answer_is_told(server, answer):
 def test_another_part_than_the_one_that_was_asked_for_is_refused(server, given):
     server.scripts = [web_server.status(206, DATA[5:], Content_Range=given, ETag='"one"')]
 
-    with pytest.raises(trouble.SourceRange):
+    with pytest.raises(errors.SourceRange):
         read(source(server), 5, '"one"')
 
 
 def test_several_parts_at_once_are_refused(server):
     server.scripts = [web_server.status(206, DATA, Content_Type="multipart/byteranges; boundary=x", ETag='"one"')]
 
-    with pytest.raises(trouble.SourceRange):
+    with pytest.raises(errors.SourceRange):
         read(source(server), 5, '"one"')
 
 
@@ -317,7 +318,7 @@ def test_the_name_is_that_of_where_a_redirect_leads(server):
 def test_redirects_end(server):
     server.scripts = [web_server.redirect("/disk.img")] * 4
 
-    with pytest.raises(trouble.BadRedirect, match="more than the 3 times"):
+    with pytest.raises(errors.BadRedirect, match="more than the 3 times"):
         read(source(server, redirects=3))
     assert len(server.requests) == 4
 
@@ -325,7 +326,7 @@ def test_redirects_end(server):
 def test_no_redirect_is_followed_where_none_is_allowed(server):
     server.scripts = [web_server.redirect("/disk.img")]
 
-    with pytest.raises(trouble.BadRedirect):
+    with pytest.raises(errors.BadRedirect):
         read(source(server, redirects=0))
 
 
@@ -336,7 +337,7 @@ def test_a_redirect_to_what_is_not_fetched_from_is_refused(server, location):
     server.scripts = [web_server.redirect(location)]
     allowed = server.policy(networks=(web_server.LOOPBACK[0].__class__("127.0.0.1/32"),))
 
-    with pytest.raises((trouble.BadRedirect, trouble.AddressRefused)):
+    with pytest.raises((errors.BadRedirect, errors.AddressRefused)):
         read(sources.open(server.url("/disk.img"), allowed))
     assert len(server.requests) == 1
 
@@ -344,7 +345,7 @@ def test_a_redirect_to_what_is_not_fetched_from_is_refused(server, location):
 def test_a_redirect_without_a_place_is_no_file(server):
     server.scripts = [web_server.status(302)]
 
-    with pytest.raises(trouble.SourceFailed):
+    with pytest.raises(errors.SourceFailed):
         read(source(server))
 
 
@@ -392,7 +393,7 @@ def test_nothing_secret_is_logged(server, caplog):
     server.scripts = [web_server.status(403), web_server.redirect("/disk.img?sig=hidden"), web_server.cut(5)]
 
     for _ in range(3):
-        with contextlib.suppress(trouble.ApplianceError):
+        with contextlib.suppress(errors.ApplianceError):
             read(source(server, "/disk.img?sig=hidden", sources.Credentials(user="jo", password="s3cret")))
 
     assert "s3cret" not in caplog.text and "hidden" not in caplog.text and "Basic" not in caplog.text
@@ -402,7 +403,7 @@ def test_a_server_that_is_not_there_is_told(server):
     url = server.url("/disk.img")
     server.socket.close()
 
-    with pytest.raises(trouble.SourceUnreachable, match="connection refused"):
+    with pytest.raises(errors.SourceUnreachable, match="connection refused"):
         sources.open(url, server.policy()).look()
 
 

@@ -82,6 +82,8 @@ WORDS = {
     "limit": 4,
     "size": 5,
     "seconds": 6,
+    "received": 7,
+    "expected": 8,
 }
 
 

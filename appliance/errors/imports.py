@@ -1,9 +1,9 @@
-"""What can go wrong while an image is fetched from a URL. No text of these shows a credential or the query of a URL.
+"""Images that are imported from a URL. None of these shows a credential, or the query of a URL.
 
 The words: `host` is the source's name, `name` the file's, `reason` a clause.
 """
 
-from appliance.errors import ApplianceError
+from appliance.errors.base import ApplianceError
 
 
 class BadUrl(ApplianceError):
