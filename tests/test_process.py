@@ -21,7 +21,7 @@ from appliance import cli, errors, running, supervisor
 from appliance.commands import opening
 from appliance.web import security
 from tests.ports import free_port
-from tests.transfer import room as rooms
+from tests.waiting import wait_for
 
 COMMAND = pathlib.Path(sys.executable).parent / "image-appliance"
 
@@ -49,7 +49,7 @@ class Appliance:
         return self.out.read_text()
 
     def started(self) -> "Appliance":
-        rooms.wait_for(lambda: "Ctrl-C" in self.output or self.process.poll() is not None, "the start", 40)
+        wait_for(lambda: "Ctrl-C" in self.output or self.process.poll() is not None, "the start", 40)
         assert self.process.poll() is None, self.output
         return self
 
@@ -181,7 +181,7 @@ def test_chunks_on_the_second_port_count_with_those_on_the_first(run):
             silent.sendall(f"PUT {one['url']} HTTP/1.1\r\nHost: x\r\nAuthorization: {bearer(one)}\r\nContent-Length: 9\r\n\r\n".encode())
             return any(ask(second, "PUT", other["url"], bearer(other), b"x")[0] == 503 for _ in range(20))
 
-    rooms.wait_for(refused, "a chunk to be refused", 30)
+    wait_for(refused, "a chunk to be refused", 30)
 
 
 def api_token(appliance: Appliance) -> str:
@@ -219,7 +219,7 @@ def test_a_killed_appliance_takes_its_daemon_along_and_starts_again(run):
 
     again = run().started()
 
-    rooms.wait_for(lambda: not daemon.is_running(), "the old daemon to end")
+    wait_for(lambda: not daemon.is_running(), "the old daemon to end")
     assert "version" in curl(again, "/info/")
     assert again.stop() == 0
 
@@ -233,7 +233,7 @@ def test_a_killed_daemon_is_started_again(run):
         children = psutil.Process(appliance.process.pid).children()
         return children and children[0].pid != old.pid
 
-    rooms.wait_for(another, "another daemon")
+    wait_for(another, "another daemon")
     assert appliance.stop() == 0
 
 

@@ -20,7 +20,7 @@ from cryptography import x509
 from appliance import bootstrap, config, errors, proxy, proxy_key
 from tests.e2e.proxies import Proxy
 from tests.ports import free_port
-from tests.transfer.room import wait_for
+from tests.waiting import wait_for
 
 COMMAND = pathlib.Path(sys.executable).parent / "image-appliance"
 NOW = datetime.datetime.now(datetime.UTC)

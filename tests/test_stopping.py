@@ -6,7 +6,7 @@ import socket
 import ssl
 
 from tests.test_process import api_token, ask, bearer, run, write_ticket  # noqa: F401 - run is a fixture
-from tests.transfer.room import wait_for
+from tests.waiting import wait_for
 
 PATIENCE = 30
 

@@ -10,7 +10,7 @@ from appliance import errors
 from appliance.admin import hosts, models, views
 from imaged import client
 from tests.admin.house import Daemon, disk
-from tests.e2e.product import wait_for
+from tests.waiting import wait_for
 
 MIB = 1 << 20
 

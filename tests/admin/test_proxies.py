@@ -18,7 +18,7 @@ from imaged import client, httpd
 from tests import databases
 from tests.admin.house import House
 from tests.ports import free_port
-from tests.transfer.room import wait_for
+from tests.waiting import wait_for
 
 NOW = 1_800_000_000.0
 ONE, TWO = "https://one.example:1", "https://two.example:2"

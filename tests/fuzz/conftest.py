@@ -6,7 +6,6 @@ import re
 import socket
 import ssl
 import tempfile
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +14,7 @@ import pytest
 from imaged import httpd, services
 from imaged.httpd import connection, tls
 from tests.imaged.conftest import Daemon, certificate  # noqa: F401 - a fixture
+from tests.waiting import wait_for
 
 PATIENCE = 30
 STATUS_LINE = re.compile(rb"HTTP/1\.[01] ([0-9]{3}) [ -~]*\r\n")
@@ -56,11 +56,8 @@ class Target:
         return [(int(match[1]), received[match.start() :]) for match in _answers(received)]
 
     def rests(self) -> None:
-        """No thread is still busy with anything."""
-        deadline = time.monotonic() + PATIENCE
-        while any(worker.conn for worker in self._server.requests._threads):
-            assert time.monotonic() < deadline, "a thread hangs"
-            time.sleep(0.001)
+        """Returns when no thread is busy with anything."""
+        wait_for(lambda: not any(worker.conn for worker in self._server.requests._threads), "the threads to be free")
 
 
 def _answers(received: bytes) -> Iterator[re.Match[bytes]]:

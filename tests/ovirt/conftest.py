@@ -11,9 +11,10 @@ import pytest
 from ovirtsdk4 import types
 
 from tests.e2e.conftest import own_product
-from tests.e2e.product import BIN, PASSWORD, Product, wait_for
+from tests.e2e.product import BIN, PASSWORD, Product
 from tests.imaged.conftest import certificate
 from tests.ports import free_port
+from tests.waiting import wait_for
 
 __all__ = ["certificate", "own_product"]
 

@@ -11,9 +11,10 @@ import pytest
 from lxml import etree
 from ovirtsdk4 import types
 
-from tests.e2e.product import PASSWORD, wait_for
+from tests.e2e.product import PASSWORD
 from tests.ovirt.conftest import MIB, Engine
 from tests.ovirt.test_transfers import cleaned, put
+from tests.waiting import wait_for
 
 
 @pytest.fixture(scope="module")

@@ -8,8 +8,8 @@ import pytest
 from ovirt_imageio import client
 from ovirtsdk4 import types
 
-from tests.e2e.product import wait_for
 from tests.ovirt.conftest import MIB, qemu_img
+from tests.waiting import wait_for
 
 URLS = ("transfer_url", "proxy_url")
 
@@ -176,6 +176,7 @@ def test_a_pause_stops_the_data_and_a_resume_gives_a_new_address(engine, disk, i
     engine.act(transfer.id, "resume")
     resumed = engine.wait_for_phase(transfer.id, "transferring")
     assert resumed.transfer_url not in (None, transfer.transfer_url)
+    assert resumed.transferred == 4 * MIB
     client.upload(str(image), resumed.transfer_url, engine.ca)
     engine.finalize(transfer.id)
     download(engine, disk.id, tmp_path / "copy")
@@ -241,6 +242,10 @@ def test_a_disk_is_renamed_and_described(engine, disk):
     assert (changed.name, changed.alias, changed.description) == ("renamed", "renamed", "what it is")
     assert engine.disks.list(search="name=renamed and description=what*")[0].id == disk.id
     assert engine.disks.disk_service(disk.id).update(types.Disk(alias="again")).name == "again"
+    # As a whole, with its size: what most scripts do.
+    whole = engine.disks.disk_service(disk.id).get()
+    whole.description = "as a whole"
+    assert engine.disks.disk_service(disk.id).update(whole).description == "as a whole"
 
 
 def test_a_disk_for_an_iso(engine, tmp_path):

@@ -6,10 +6,8 @@ import json
 import pathlib
 import re
 import secrets
-import select
 import subprocess
 import sys
-import time
 import urllib.parse
 
 import pytest
@@ -22,17 +20,13 @@ from appliance.web import downloads, images, server, site
 from appliance.web.ovirt import engine
 from imaged import client, httpd
 from tests import databases
+from tests.transfer.conftest import daemon, room, served
+from tests.waiting import wait_for
+
+__all__ = ["daemon", "room", "served"]
 
 PASSWORD = "correct horse battery staple"
 NAMES = {"admin": "ann", "uploader": "ulf", "viewer": "vera"}
-
-
-def wait_for(condition, what: str, timeout: float = 20):
-    deadline = time.monotonic() + timeout
-    while not (found := condition()):
-        assert time.monotonic() < deadline, f"waited {timeout} s for {what}"
-        select.select([], [], [], 0.02)
-    return found
 
 
 @dataclasses.dataclass

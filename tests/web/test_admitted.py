@@ -7,24 +7,11 @@ import uuid
 import pytest
 from ovirt_imageio import client as ovirt
 
-from imaged import client as imaged_client
 from tests.transfer import room as rooms
+from tests.waiting import wait_for
 
 SIZE = 1 << 20
 DATA = bytes(range(256)) * (SIZE // 256)
-
-
-@pytest.fixture(scope="module")
-def daemon(tmp_path_factory):
-    with rooms.daemon(tmp_path_factory.mktemp("d")) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def room(daemon):
-    running, _ = daemon
-    with rooms.Room(running.images, imaged_client.Control(running.control)).serving() as room:
-        yield room
 
 
 class Admitted:
@@ -162,7 +149,7 @@ def test_the_end_of_the_transfer_ends_it_at_once(writer):
     connection.putheader("Content-Length", str(SIZE))
     connection.endheaders(b"x" * 1000)
     session = writer.room.sessions.admitted(writer.url.removeprefix("/images/"))
-    rooms.wait_for(lambda: session.busy, "the request to run")
+    wait_for(lambda: session.busy, "the request to run")
 
     writer.room.sessions.end_transfer(writer.transfer)
 

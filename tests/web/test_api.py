@@ -6,7 +6,7 @@ import secrets
 
 import pytest
 
-from tests.web.conftest import wait_for
+from tests.waiting import wait_for
 
 UNKNOWN = "6b0a2b1e-0000-4000-8000-000000000000"
 

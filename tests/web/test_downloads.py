@@ -12,6 +12,7 @@ from appliance.admin import views
 from appliance.web import downloads
 from imaged import client as imaged_client
 from tests.transfer import room as rooms
+from tests.waiting import wait_for
 
 DATA = bytes(range(256)) * 4096
 SHA256 = hashlib.sha256(DATA).hexdigest()
@@ -108,7 +109,7 @@ def test_a_host_that_refuses_is_down(served):
 
 
 def test_every_download_gives_its_thread_back(served):
-    rooms.wait_for(lambda: served.slots._free._value == 12, "all slots to be free")
+    wait_for(lambda: served.slots._free._value == 12, "all slots to be free")
 
 
 @pytest.mark.parametrize(

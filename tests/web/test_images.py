@@ -11,28 +11,10 @@ import pytest
 from appliance.web import server
 from imaged import client as imaged_client
 from tests.transfer import room as rooms
+from tests.waiting import wait_for
 
 SIZE = 1 << 20
 DATA = bytes(range(256)) * (SIZE // 256)
-
-
-@pytest.fixture(scope="module")
-def daemon(tmp_path_factory):
-    with rooms.daemon(tmp_path_factory.mktemp("d")) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def served(daemon):
-    running, _ = daemon
-    with rooms.Room(running.images, imaged_client.Control(running.control)).serving() as room:
-        yield room
-
-
-@pytest.fixture
-def room(served):
-    served.stops.clear()
-    return served
 
 
 @pytest.fixture
@@ -326,7 +308,7 @@ def test_a_download_gives_its_thread_back_when_the_client_goes(room, daemon):
     client.connection.sock.recv(1000)
     client.close()
 
-    rooms.wait_for(lambda: room.slots._free._value == 12, "the slot to be free")
+    wait_for(lambda: room.slots._free._value == 12, "the slot to be free")
 
 
 def test_an_unexpected_error_shows_an_id_and_no_more(room, writer, monkeypatch, caplog):
