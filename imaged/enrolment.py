@@ -136,9 +136,8 @@ def _ask(host: str, port: int, context: ssl.SSLContext, method: str, path: str, 
     if not isinstance(answer, dict):
         raise CannotEnrol(f"{place} does not answer as an appliance does")
     if response.status >= 300:
-        raise CannotEnrol(
-            " ".join(str(answer.get(part, "")) for part in ("detail", "hint")).strip() or f"the appliance answers {response.status}"
-        )
+        told = " ".join(str(answer.get(part, "")) for part in ("detail", "hint")).strip().removesuffix(".")
+        raise CannotEnrol(told or f"the appliance answers {response.status}")
     return answer
 
 

@@ -7,12 +7,11 @@ import logging
 import re
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from imaged import errors, handlers
 from imaged.backends.policy import Policy
 from imaged.handlers import certificate, checksum, domains, extents, images, info, jobs, metrics, tickets, volumes
-from imaged.identity import Identity
 from imaged.message import Request, Response
 from imaged.peer import Peer
 from imaged.tickets import Tickets
@@ -20,6 +19,9 @@ from imaged.volumes.domains import Domains
 from imaged.volumes.exports import Exports
 from imaged.volumes.jobs import Jobs
 from imaged.volumes.volumes import Volumes
+
+if TYPE_CHECKING:
+    from imaged.identity import Identity
 
 log = logging.getLogger(__name__)
 
@@ -43,7 +45,7 @@ class Context:
         tickets: Tickets | None = None,
         policy: Policy | None = None,
         run_dir: Path | None = None,
-        identity: Identity | None = None,
+        identity: "Identity | None" = None,
         images: Peer | None = None,
     ):
         """`roots` are the directories that images and domains may lie under; `policy` is what tickets may lead to besides.

@@ -1,10 +1,12 @@
 """/certificate: a new one for an enrolled host, while it runs. The key is made here, and stays here."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from imaged import errors, handlers
-from imaged.identity import Identity
 from imaged.message import Request, Response
+
+if TYPE_CHECKING:
+    from imaged.identity import Identity
 
 
 def routes(context: Any) -> list[tuple[str, object]]:
@@ -12,7 +14,7 @@ def routes(context: Any) -> list[tuple[str, object]]:
 
 
 class Certificate:
-    def __init__(self, identity: Identity | None):
+    def __init__(self, identity: "Identity | None"):
         self._identity = identity
 
     def put(self, request: Request) -> Response:
@@ -22,14 +24,14 @@ class Certificate:
 
 
 class CertificateRequest:
-    def __init__(self, identity: Identity | None):
+    def __init__(self, identity: "Identity | None"):
         self._identity = identity
 
     def post(self, request: Request) -> Response:
         return handlers.json_response({"request": _enrolled(self._identity).request()})
 
 
-def _enrolled(identity: Identity | None) -> Identity:
+def _enrolled(identity: "Identity | None") -> "Identity":
     if identity is None:
         raise errors.Conflict("This host was not enrolled: whoever gave it its certificate renews it")
     return identity
