@@ -1,11 +1,9 @@
 """`image-appliance domain`: the storage domains. The host that one is added on has to answer."""
 
 import click
-import rich.console
-import rich.table
 
 from appliance.admin import domains, views
-from appliance.commands import opening, options
+from appliance.commands import opening, tables
 from imaged import units
 
 
@@ -21,32 +19,29 @@ def domain() -> None:
 @click.option(
     "--path", metavar="PATH", required=True, help="Its directory there: one of imaged's roots, or directly in one; made if missing."
 )
-@options.state_dir
-def add(name: str, kind: str, host: str, path: str, state_dir) -> None:
+@opening.with_books
+def add(books: opening.Books, name: str, kind: str, host: str, path: str) -> None:
     """Make a directory of a host a storage domain. Other hosts that see it under one of their roots find it by themselves."""
-    with opening.books(state_dir) as books:
-        added = books.domains.add(views.NewDomain(name, kind, host, path))
+    added = books.domains.add(views.NewDomain(name, kind, host, path))
     click.echo(f"Storage domain {added.name} was added on host {host}: {units.size(added.available)} available.")
 
 
 @domain.command("list")
-@options.state_dir
-def list_domains(state_dir) -> None:
+@opening.with_books
+def list_domains(books: opening.Books) -> None:
     """List storage domains, with their space and the hosts that see them."""
-    with opening.books(state_dir) as books:
-        found = books.domains.all()
-    table = rich.table.Table("name", "kind", "status", "available", "images", "hosts", "path", box=None)
-    for one in found:
-        hosts = ", ".join(host.name for host in one.hosts)
-        table.add_row(one.name, one.kind, one.status, units.size(one.available), str(one.images), hosts, one.path)
-    rich.console.Console(highlight=False, markup=False, width=200).print(table)
+    tables.show(("name", "kind", "status", "available", "images", "hosts", "path"), map(_row, books.domains.all()))
+
+
+def _row(one: views.Domain) -> tuple[str, ...]:
+    hosts = ", ".join(host.name for host in one.hosts)
+    return one.name, one.kind, one.status, units.size(one.available), str(one.images), hosts, one.path
 
 
 @domain.command()
 @click.argument("name")
-@options.state_dir
-def remove(name: str, state_dir) -> None:
+@opening.with_books
+def remove(books: opening.Books, name: str) -> None:
     """Forget a storage domain without images. Its directory stays, and can be added again."""
-    with opening.books(state_dir) as books:
-        books.domains.remove(name)
+    books.domains.remove(name)
     click.echo(f"Storage domain {name} was removed.")

@@ -5,12 +5,13 @@ import functools
 import os
 import pathlib
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 import click
 
 from appliance import authority, config
 from appliance.admin import database, domains, enrolment, fleet, ground, hosts, tokens, users
+from appliance.commands import options
 from appliance.transfer import hosts as connections
 
 #: A new password for `user add` and `user passwd`, for scripts. Never an argument: the machine's other users could read it.
@@ -66,6 +67,18 @@ def books(state_dir: pathlib.Path | None, environ: Mapping[str, str] = os.enviro
         yield Books(opened, settings)
     finally:
         opened.close()
+
+
+def with_books(command: Callable[..., None]) -> Callable[..., None]:
+    """Gives a command the books of the appliance, before its own arguments, and the option --state-dir to say of which one."""
+
+    @options.state_dir
+    @functools.wraps(command)
+    def opened(state_dir: pathlib.Path | None, **arguments) -> None:
+        with books(state_dir) as found:
+            command(found, **arguments)
+
+    return opened
 
 
 def new_password(name: str, environ: Mapping[str, str] = os.environ) -> str:
