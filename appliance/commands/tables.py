@@ -7,8 +7,8 @@ import rich.console
 import rich.table
 
 
-def minute(time: datetime.datetime) -> str:
-    return f"{time:%Y-%m-%d %H:%M} UTC"
+def minute(time: datetime.datetime | None) -> str:
+    return f"{time:%Y-%m-%d %H:%M} UTC" if time else ""
 
 
 def show(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
