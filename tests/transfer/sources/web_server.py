@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import email.message
 import email.utils
 import http.server
 import ipaddress
@@ -42,7 +43,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self._serve()
 
     def _serve(self) -> None:
-        self.server.requests.append((self.command, self.path, dict(self.headers)))
+        self.server.requests.append((self.command, self.path, self.headers))
         self.close_connection = True
         if self.server.scripts and self.command in self.server.scripted:
             self.server.scripts.pop(0)(self)
@@ -89,13 +90,14 @@ class Server(http.server.ThreadingHTTPServer):
     now = 1_800_000_000
 
     def __init__(self, address: str, tls: ssl.SSLContext | None):
+        self.address_family = socket.AF_INET6 if ":" in address else socket.AF_INET
         super().__init__((address, 0), Handler)
         self.files: dict[str, File] = {}
         #: Each is what one request is answered with.
         self.scripts: list[Callable[[Handler], object]] = []
         #: Requests that scripts are for.
         self.scripted = {"GET"}
-        self.requests: list[tuple[str, str, dict[str, str]]] = []
+        self.requests: list[tuple[str, str, email.message.Message]] = []
         self.tls = tls
         self.stopping = socket.socketpair()
 
@@ -170,3 +172,12 @@ def stall(count: int | None = None) -> Callable[[Handler], object]:
 
 def raw(data: bytes) -> Callable[[Handler], object]:
     return lambda handler: handler.wfile.write(data)
+
+
+def join(one: socket.socket, other: socket.socket) -> None:
+    """Bytes of each go to the other, until one ends."""
+    while True:
+        for ready in select.select([one, other], [], [], 120)[0]:
+            if not (data := ready.recv(1 << 16)):
+                return
+            (other if ready is one else one).sendall(data)
