@@ -331,6 +331,7 @@ def test_a_token_is_good_once_and_for_the_right_appliance_only(fleet, tmp_path):
     again = host.enrol(words, "--force")
     assert again.returncode == 1
     assert "its token has been used already" in " ".join(again.stderr.split())
+    assert again.stderr.endswith("for an hour.\n")
     # What it is by now shows at once.
     host.wait("up")
 

@@ -8,6 +8,7 @@ import pytest
 from ovirt_imageio import client
 from ovirtsdk4 import types
 
+from tests import silence
 from tests.ovirt.conftest import MIB, qemu_img
 from tests.waiting import wait_for
 
@@ -211,17 +212,7 @@ def test_a_cancelled_download_leaves_its_disk(engine, disk):
     assert engine.wait_for_disk(disk.id).status == types.DiskStatus.OK
 
 
-@pytest.mark.parametrize(
-    ("direction", "policy", "phase"),
-    [
-        ("upload", "legacy", "paused_system"),
-        ("upload", "pause", "paused_system"),
-        ("upload", "cancel", "finished_failure"),
-        ("download", "legacy", "finished_failure"),
-        ("download", "pause", "paused_system"),
-        ("download", "cancel", "finished_failure"),
-    ],
-)
+@pytest.mark.parametrize(("direction", "policy", "phase"), silence.ENDINGS)
 def test_what_comes_of_silence(engine, disk, direction, policy, phase):
     transfer = engine.start(disk.id, direction=direction, inactivity_timeout=1, timeout_policy=types.ImageTransferTimeoutPolicy(policy))
 

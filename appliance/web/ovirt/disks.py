@@ -62,6 +62,10 @@ def add(call: Call) -> Entity:
 
 def update(call: Call) -> Entity:
     given = call.given
+    size = given.number("provisioned_size", 1)
+    # Whoever sends the whole disk back sends its size too; another one would be promised by a 200, and not kept.
+    if size is not None and size != provisioned_size(call.admin.images.get(call.id)):
+        raise errors.Invalid(field="disk.provisioned_size", reason="a disk's size cannot be changed here")
     changed = call.admin.disks.update(call.user, call.id, name=_name(given), description=given.text("description"))
     return entity(call, changed)
 
@@ -128,6 +132,8 @@ def _wanted(given: Given, correlation_id: str | None) -> views.NewDisk:
         raise given.missing("provisioned_size")
     if (format, content) not in FORMATS:
         raise errors.Invalid(field="disk.format", reason="an ISO image must be raw")
+    # Another type would be made as what it is not.
+    given.choice("storage_type", ("image",))
     initial_size = given.number("initial_size", 0)
     sparse = given.boolean("sparse")
     return views.NewDisk(

@@ -6,8 +6,8 @@ from appliance.web.ovirt.documents import Entity
 #: Of an error's own statuses, those that oVirt says otherwise: what its clients know is 400.
 STATUSES = {411: 400, 422: 400}
 
-#: Advice that would lead to the native API's documents.
-HINTS: dict[type[errors.ApplianceError], str] = {errors.BadRequest: "docs/ovirt.md tells what is understood."}
+#: In place of an advice that would lead to the native API's documents.
+ADVICE = "docs/ovirt.md tells what is understood."
 
 REASON = "Operation Failed"
 
@@ -18,7 +18,10 @@ def status(error: errors.ApplianceError) -> int:
 
 def document(error: errors.ApplianceError, identity: str) -> Entity:
     """The fault: what is wrong and what to do, in the brackets that the engine puts around it."""
-    told = f"{error.sentence} {HINTS.get(type(error), error.advice)}".strip()
-    if isinstance(error, errors.Internal):
-        told = f"{told} Error id: {identity}"
-    return Entity("fault", {"detail": f"[{told}]", "reason": REASON})
+    return Entity("fault", {"detail": f"[{told(error, identity)}]", "reason": REASON})
+
+
+def told(error: errors.ApplianceError, identity: str) -> str:
+    """What is wrong and what to do, in one line."""
+    said = f"{error.sentence} {ADVICE if isinstance(error, errors.BadRequest) else error.advice}".strip()
+    return f"{said} Error id: {identity}" if isinstance(error, errors.Internal) else said

@@ -13,6 +13,7 @@ import webob
 from appliance import errors
 from appliance.admin import Admin, views
 from appliance.web import answers, bodies, problems, security, visitors
+from appliance.web.ovirt import faults
 from appliance.web.ovirt.paths import ENGINE
 
 TOKEN = f"{ENGINE}/sso/oauth/token"
@@ -138,9 +139,5 @@ def _credentials(text: str) -> tuple[str, str]:
 
 def _refusal(error: Exception) -> answers.Answer:
     told = problems.explained(error)
-    identity = problems.new_id(error)
-    text = f"{told.sentence} {told.advice}"
-    if isinstance(told, errors.Internal):
-        text += f" Error id: {identity}"
-    content = {"error": text, "error_code": CODES.get(told.code, "invalid_request")}
+    content = {"error": faults.told(told, problems.new_id(error)), "error_code": CODES.get(told.code, "invalid_request")}
     return answers.of_json(content, told.status, **problems.headers(told))

@@ -69,7 +69,8 @@ def entity(call: Call, transfer: views.Transfer) -> Entity:
         "shallow": transfer.shallow,
         "timeout_policy": transfer.timeout_policy,
         "transfer_url": transfer.transfer_url,
-        "transferred": transfer.transferred_bytes,
+        # A ticket counts its own bytes: after a resume, what came before is known by what is durable.
+        "transferred": max(transfer.transferred_bytes, transfer.durable_bytes),
         "host": _host(call, transfer),
         "disk": _disk(call, transfer, "disk"),
         "image": _disk(call, transfer, "image"),

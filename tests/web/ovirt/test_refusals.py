@@ -224,6 +224,7 @@ def test_another_type_of_body_is_415(engine):
         ("<sparse>maybe</sparse>", "disk.sparse: it must be true or false"),
         ("<format>vmdk</format>", "disk.format: it must be one of raw, cow"),
         ("<content_type>music</content_type>", "disk.content_type: it must be one of data, iso"),
+        ("<storage_type>lun</storage_type>", "disk.storage_type: it must be one of image"),
         ("<backup>weekly</backup>", "disk.backup: it must be one of none, incremental"),
         ("<alias>another</alias>", "disk.alias: it differs from the name"),
         ("<storage_domains/>", "disk.storage_domains: it is given more than once"),
@@ -241,6 +242,17 @@ def test_a_bad_member_of_a_disk_is_400_and_named(engine, element, told):
     assert reply.status == 400
     assert told in fault(reply)
     assert engine.get("/disks?search=name%3Dbad").getchildren() == []
+
+
+def test_a_change_of_a_disks_size_is_refused_and_changes_nothing(engine, system):
+    disk = engine.disk(1000)
+    service = system.disks_service().disk_service(disk["id"])
+
+    with pytest.raises(ovirtsdk4.Error, match="a disk's size cannot be changed here") as raised:
+        service.update(types.Disk(description="larger", provisioned_size=1001))
+
+    assert raised.value.code == 400
+    assert service.get().description == ""
 
 
 @pytest.mark.parametrize(
