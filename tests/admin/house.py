@@ -1,5 +1,6 @@
 """A host with its real daemon (in this process, on unix sockets), a clock that tests turn, and an administration on top."""
 
+import concurrent.futures
 import contextlib
 import datetime
 import pathlib
@@ -11,7 +12,7 @@ import urllib.parse
 
 from cryptography.hazmat.primitives.asymmetric import ed25519
 
-from appliance import config
+from appliance import config, errors
 from appliance.admin import Admin, models, users, views
 from appliance.admin.clock import Clock
 from appliance.transfer import hosts, sessions, tickets
@@ -233,6 +234,10 @@ class House:
         self.transfers.finalize(self.root, transfer.id)
         return self.settle(transfer, "finished_success", "finished_failure")
 
+    def files(self):
+        """The names of everything that lies in the storage domains."""
+        return [path.name for path in self.daemon.root.rglob("*") if path.is_file() and path.name != ".image-domain"]
+
     def codes(self):
         """The codes of all events, oldest first."""
         return [event.code for event in reversed(self.admin.events.page(limit=500).items)]
@@ -241,6 +246,19 @@ class House:
 def path(transfer):
     """The path of an oVirt client's transfer, whose id is the credential."""
     return urllib.parse.urlsplit(transfer.transfer_url).path
+
+
+def at_once(count, act):
+    """What so many calls at the same time come to, sorted: what `act` returned, or the code of what it raised."""
+
+    def outcome(_):
+        try:
+            return act()
+        except errors.ApplianceError as error:
+            return error.code
+
+    with concurrent.futures.ThreadPoolExecutor(count) as pool:
+        return sorted(pool.map(outcome, range(count)))
 
 
 def disk(size=3 << 20, seed=1):

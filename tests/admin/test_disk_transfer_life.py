@@ -6,6 +6,7 @@ import pytest
 
 from appliance import errors
 from appliance.admin import models
+from tests import silence
 from tests.admin.house import MIB, disk, path
 from tests.admin.test_disk_transfers import flush, guest, read, stored
 
@@ -24,17 +25,7 @@ def silent(house, seconds):
         house.admin.monitor.tick()
 
 
-@pytest.mark.parametrize(
-    ("direction", "policy", "ends"),
-    [
-        ("upload", "legacy", "paused_system"),
-        ("upload", "pause", "paused_system"),
-        ("upload", "cancel", "finished_failure"),
-        ("download", "legacy", "finished_failure"),
-        ("download", "pause", "paused_system"),
-        ("download", "cancel", "finished_failure"),
-    ],
-)
+@pytest.mark.parametrize(("direction", "policy", "ends"), silence.ENDINGS)
 def test_what_silence_leads_to_is_the_clients_choice(house, direction, policy, ends):
     made = house.disk()
     transfer = house.start(made, direction=direction, timeout_policy=policy, inactivity_timeout=100)

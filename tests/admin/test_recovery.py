@@ -29,10 +29,6 @@ def after(call):
     return called
 
 
-def files(house):
-    return [path.name for path in pathlib.Path(house.daemon.root).rglob("*") if path.is_file() and path.name != ".image-domain"]
-
-
 CALLS = ["create_volume", "put_ticket", "ticket"]
 
 
@@ -162,7 +158,7 @@ def test_killed_before_the_end_is_written_down(house):
         raise client.Unreachable("unix:", "reset")
 
     control.complete_volume = completed
-    while any(name.startswith(".partial-") for name in files(house)):
+    while any(name.startswith(".partial-") for name in house.files()):
         house.admin.monitor.tick()
     house.crash()
 
@@ -198,7 +194,7 @@ def test_killed_while_an_upload_is_cancelled(house, call, how):
     house.admin.monitor.tick()
 
     assert house.phase(transfer) == "finished_cleanup"
-    assert files(house) == []
+    assert house.files() == []
     assert house.admin.images.page().items == ()
 
 
@@ -216,7 +212,7 @@ def test_killed_while_a_failed_upload_is_cleaned_up(house, how):
     assert house.phase(transfer) == "finalizing_failure"
     assert house.admin.images.get(transfer.image_id).status == "illegal"
     assert house.settle(transfer, "finished_failure").reason_code == "sha256-mismatch"
-    assert files(house) == []
+    assert house.files() == []
 
 
 @pytest.mark.parametrize("how", [after, lambda call: die])
@@ -232,5 +228,5 @@ def test_killed_while_an_image_is_deleted(house, how):
     house.admin.monitor.tick()
 
     assert house.admin.images.page().items == ()
-    assert files(house) == []
+    assert house.files() == []
     assert house.codes().count("image-deleted") == 1

@@ -3,9 +3,6 @@
 import re
 
 import pytest
-from click.testing import CliRunner
-
-from appliance import cli
 
 
 @pytest.fixture
@@ -89,12 +86,3 @@ def test_a_refusal_is_a_sentence_and_a_status(run, alpha, words, says):
 
 def test_domain_list_is_empty_at_first(run):
     assert run("domain", "list").exit_code == 0
-
-
-@pytest.mark.parametrize("words", [("host", "list"), ("domain", "list")])
-def test_a_directory_without_an_appliance_is_named_and_left_alone(tmp_path, words):
-    result = CliRunner().invoke(cli.main, [*words, "--state-dir", str(tmp_path / "nowhere")])
-
-    assert result.exit_code == 1
-    assert "nowhere" in "".join(result.output.split())
-    assert not (tmp_path / "nowhere").exists()

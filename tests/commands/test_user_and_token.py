@@ -1,9 +1,7 @@
 """`image-appliance user` and `token`, against a real database."""
 
 import pytest
-from click.testing import CliRunner
 
-from appliance import cli
 from appliance.commands import opening
 
 PASSWORD = "correct horse battery staple"
@@ -108,12 +106,3 @@ def test_token_revoke_ends_it_at_once(run, books, ann):
 
     assert result.exit_code == 0, result.output
     assert books.tokens.user(secret) is None
-
-
-@pytest.mark.parametrize("words", [("user", "list"), ("token", "list")])
-def test_a_directory_without_an_appliance_is_named_and_left_alone(tmp_path, words):
-    result = CliRunner().invoke(cli.main, [*words, "--state-dir", str(tmp_path / "nowhere")])
-
-    assert result.exit_code == 1
-    assert "nowhere" in "".join(result.output.split())
-    assert not (tmp_path / "nowhere").exists()
