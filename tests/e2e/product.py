@@ -1,6 +1,8 @@
 """The product as a user has it: started by its own command, spoken to over TLS, killed without mercy."""
 
 import base64
+import contextlib
+import functools
 import hashlib
 import http.client
 import json
@@ -11,42 +13,35 @@ import signal
 import socket
 import ssl
 import subprocess
-import sys
+import threading
 import time
 import urllib.parse
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 
 import psutil
 
+from appliance.commands import opening
+from tests.e2e.program import BIN, PATIENCE, Program, wait_for
 from tests.ports import free_port
 
 PASSWORD = "correct horse battery staple"
-BIN = pathlib.Path(sys.executable).parent
-START_TIMEOUT = 60
+#: Seconds that an idle connection is used again: far less than any server keeps it.
+KEPT = 1
+
+__all__ = ["BIN", "PASSWORD", "Product", "Session", "content_digest", "slowly", "wait_for"]
 
 
-def wait_for(condition: Callable[[], object], what: str, timeout: float = 30, interval: float = 0.05):
-    """The first true answer of `condition`; fails the test with `what` when there is none in `timeout` seconds."""
-    deadline = time.monotonic() + timeout
-    while True:
-        answer = condition()
-        if answer:
-            return answer
-        assert time.monotonic() < deadline, f"waited {timeout} s for {what}"
-        select.select([], [], [], interval)
-
-
-class Product:
+class Product(Program):
     """`image-appliance run` on a state directory, with what a test needs to know of it."""
 
     def __init__(self, state_dir: pathlib.Path, **settings):
+        super().__init__(state_dir.parent / f"{state_dir.name}.log")
         self.state_dir = state_dir
         self.port = free_port()
         self.prefix: list[str] = []
         self.settings = {"images_port": 0, "daemon_port": 0, **settings}
-        self.process: subprocess.Popen | None = None
-        self.log = state_dir.parent / f"{state_dir.name}.log"
-        self._token: str | None = None
+        #: Of each thread: its connection for calls.
+        self._lines = threading.local()
 
     @property
     def address(self) -> str:
@@ -63,30 +58,19 @@ class Product:
         return {**os.environ, "IMAGE_APPLIANCE_ADMIN_PASSWORD": PASSWORD, **names}
 
     def start(self) -> None:
-        with self.log.open("ab") as log:
-            words = [*self.prefix, *self.words]
-            self.process = subprocess.Popen(words, env=self.environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-        wait_for(self._answers, "the appliance to answer", START_TIMEOUT)
+        self.launch([*self.prefix, *self.words], self.environment)
+        self.until(self._answers, "the appliance to answer")
 
     def _answers(self) -> bool:
-        assert self.process is not None and self.process.poll() is None, f"the appliance ended:\n{self.log.read_text()[-4000:]}"
         try:
             with socket.create_connection(("127.0.0.1", self.port), timeout=1):
                 return True
         except OSError:
             return False
 
-    def stop(self) -> int:
-        """Ends it as Ctrl-C does; answers its exit status."""
-        assert self.process is not None
-        self.process.send_signal(signal.SIGINT)
-        return self.process.wait(30)
-
-    def kill(self) -> None:
-        """`kill -9` of the appliance: its daemon is left to notice by itself."""
-        assert self.process is not None
-        self.process.kill()
-        self.process.wait()
+    def stop(self, number: int = signal.SIGINT) -> int:
+        """As Ctrl-C does. (Where it is killed instead, its daemon is left to notice by itself.)"""
+        return super().stop(number)
 
     def daemon(self) -> psutil.Process | None:
         """The local `imaged`, if it runs at this instant."""
@@ -118,13 +102,20 @@ class Product:
         words = [BIN / "image-appliance", *arguments, "--state-dir", self.state_dir]
         return subprocess.run(words, env=self.environment, capture_output=True, text=True, **options)
 
-    @property
-    def token(self) -> str:
-        if self._token is None:
-            self._token = self.command("token", "add", "--user", "admin").strip()
-        return self._token
+    def books(self) -> contextlib.AbstractContextManager[opening.Books]:
+        """What the commands look after, opened as they open it: a second sooner than by one of them."""
+        return opening.books(self.state_dir, self.environment)
 
-    @property
+    @functools.cached_property
+    def token(self) -> str:
+        with self.books() as books:
+            return books.tokens.add("admin")
+
+    def add_user(self, name: str, role: str) -> None:
+        with self.books() as books:
+            books.users.add(name, PASSWORD, role)
+
+    @functools.cached_property
     def tls(self) -> ssl.SSLContext:
         return ssl.create_default_context(cafile=str(self.state_dir / "ca" / "ca.pem"))
 
@@ -135,19 +126,34 @@ class Product:
 
     def call(self, method: str, path: str, body: object = None, *, token: str | None = None) -> tuple[int, dict]:
         """One call of the native API: status and decoded body."""
-        connection = self.connect()
-        try:
-            headers = {"Authorization": f"Bearer {token or self.token}"}
-            data = None
-            if body is not None:
-                data = json.dumps(body).encode()
-                headers["Content-Type"] = "application/json"
+        headers = {"Authorization": f"Bearer {token or self.token}"}
+        data = None
+        if body is not None:
+            data = json.dumps(body).encode()
+            headers["Content-Type"] = "application/json"
+        with self._line() as connection:
             connection.request(method, f"/api/v1{path}", data, headers)
             response = connection.getresponse()
             text = response.read()
-            return response.status, json.loads(text) if text else {}
-        finally:
-            connection.close()
+        return response.status, json.loads(text) if text else {}
+
+    @contextlib.contextmanager
+    def _line(self) -> Iterator[http.client.HTTPSConnection]:
+        """This thread's connection for calls, kept for a moment: who asks again and again shakes hands once."""
+        mine = self._lines
+        if not hasattr(mine, "connection"):
+            mine.connection, mine.used = self.connect(), 0.0
+        sock = mine.connection.sock
+        # What can be read now is the server's end of it. After a while of silence the end could come just now.
+        if sock and (time.monotonic() - mine.used > KEPT or select.select([sock], [], [], 0)[0]):
+            mine.connection.close()
+        try:
+            yield mine.connection
+        except BaseException:
+            # Closed, it opens itself again.
+            mine.connection.close()
+            raise
+        mine.used = time.monotonic()
 
     def ok(self, method: str, path: str, body: object = None) -> dict:
         """A call that must succeed."""
@@ -157,6 +163,22 @@ class Product:
 
     def transfer(self, transfer_id: str) -> dict:
         return self.ok("GET", f"/transfers/{transfer_id}")
+
+    def cancel_unfinished(self) -> None:
+        """Leaves nothing of what a test began to the next one."""
+
+        def unfinished():
+            return self.ok("GET", "/transfers?state=unfinished&limit=100")["items"]
+
+        for transfer in unfinished():
+            if "cancel" in transfer["actions"]:
+                # It may just have ended by itself.
+                self.call("POST", f"/transfers/{transfer['id']}/cancel")
+        wait_for(lambda: not unfinished(), "what was cancelled to end")
+
+    def durable(self, transfer: dict) -> list[list[int]]:
+        """What the host holds of it for good."""
+        return self.transfer(transfer["id"])["durable"]
 
     def create(self, name: str, size: int, *, format: str = "raw", domain: str = "data", **more) -> dict:
         return self.ok("POST", "/transfers", {"name": name, "size": size, "format": format, "domain": domain, "client": "api", **more})
@@ -174,7 +196,7 @@ class Product:
         self.ok("POST", f"/transfers/{transfer['id']}/finalize")
         return self.finished(transfer["id"])
 
-    def finished(self, transfer_id: str, timeout: float = 60) -> dict:
+    def finished(self, transfer_id: str, timeout: float = PATIENCE) -> dict:
         def ended():
             transfer = self.transfer(transfer_id)
             return transfer if transfer["phase"].startswith("finished") else None

@@ -1,30 +1,32 @@
 """Standalone proxies beside a product: each has the file that `proxy-key` printed, and nothing else."""
 
+import contextlib
+import datetime
 import os
 import pathlib
 import re
-import signal
-import subprocess
+import secrets
 
-from tests.e2e.product import BIN, Product, wait_for
+from appliance import proxy_key
+from tests.e2e.product import Product, Session
+from tests.e2e.program import BIN, Group, Program, wait_for
 from tests.ports import free_port
 
 
-class Proxy:
+class Proxy(Program):
     """One proxy: `image-appliance proxy` with its key in `directory`, on a port of the loopback interface."""
 
     def __init__(self, directory: pathlib.Path):
         directory.mkdir()
+        super().__init__(directory / "log")
         self.port = free_port()
         self.url = f"https://localhost:{self.port}"
         self.key = directory / "key.pem"
-        self.log = directory / "log"
-        self.process: subprocess.Popen | None = None
 
     def invite(self, product: Product, url: str | None = None) -> None:
-        """Writes its key."""
+        """Writes its key, as `proxy-key` prints it."""
         self.key.touch(0o600)
-        self.key.write_text(product.command("proxy-key", url or self.url))
+        self.key.write_text(proxy_key.make(product.state_dir, url or self.url, [], datetime.datetime.now(datetime.UTC)))
 
     @property
     def certificate(self) -> bytes:
@@ -37,32 +39,13 @@ class Proxy:
         return {**os.environ, **{f"IMAGE_APPLIANCE_{name}": value for name, value in settings.items()}}
 
     def begin(self, *words: str) -> None:
-        with self.log.open("ab") as log:
-            command = [BIN / "image-appliance", "proxy", "--key", self.key, "--listen", f"127.0.0.1:{self.port}", *words]
-            self.process = subprocess.Popen(command, env=self.environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        command = [BIN / "image-appliance", "proxy", "--key", self.key, "--listen", f"127.0.0.1:{self.port}", *words]
+        self.launch(command, self.environment)
 
     def start(self) -> None:
-        before = len(self.output)
+        before = self.output
         self.begin()
-        wait_for(lambda: "Ctrl-C" in self.output[before:] or self._ended(), "the proxy to start", 60)
-
-    def _ended(self) -> bool:
-        assert self.process is not None and self.process.poll() is None, self.output[-4000:]
-        return False
-
-    @property
-    def output(self) -> str:
-        return self.log.read_text() if self.log.exists() else ""
-
-    def stop(self) -> int:
-        assert self.process is not None
-        self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(60)
-
-    def kill(self) -> None:
-        assert self.process is not None
-        self.process.kill()
-        self.process.wait()
+        self.until_written("Ctrl-C", before)
 
     @property
     def puts(self) -> int:
@@ -72,15 +55,64 @@ class Proxy:
 
 def alive(product: Product) -> set[str]:
     """The URLs of the proxies that the appliance uses now."""
-    connection = product.connect()
-    try:
+    with contextlib.closing(product.connect()) as connection:
         connection.request("GET", "/metrics", headers={"Authorization": f"Bearer {product.token}"})
         text = connection.getresponse().read().decode()
-    finally:
-        connection.close()
     return set(re.findall(r'^appliance_proxy_up\{proxy="(.*)"\} 1\.0$', text, re.MULTILINE))
 
 
 def known(product: Product, *proxies: Proxy) -> None:
     """Waits until the appliance uses these proxies, and no others."""
-    wait_for(lambda: alive(product) == {proxy.url for proxy in proxies}, "the appliance to know its proxies", 60)
+    wait_for(lambda: alive(product) == {proxy.url for proxy in proxies}, "the appliance to know its proxies")
+
+
+class House(Group):
+    """A product that names two proxies, which run."""
+
+    def __init__(self, directory: pathlib.Path, **settings):
+        self.proxies = [Proxy(directory / name) for name in ("one", "two")]
+        urls = ",".join(proxy.url for proxy in self.proxies)
+        settings = {"monitor_interval": 0.2, "daemon_port": free_port(), "log_level": "debug", **settings}
+        self.product = Product(directory / "state", proxies=urls, **settings)
+
+    def start(self) -> None:
+        self.product.start()
+        for proxy in self.proxies:
+            proxy.invite(self.product)
+        self.restore()
+
+    def restore(self) -> None:
+        """Starts what a test has ended, with the key that it had at first."""
+        for proxy in self.proxies:
+            if not proxy.runs:
+                proxy.start()
+        known(self.product, *self.proxies)
+
+    def proxy(self, session: Session) -> Proxy:
+        """Where it was opened."""
+        return next(proxy for proxy in self.proxies if proxy.url == session.place)
+
+    def session(self, transfer: dict) -> Session:
+        session = self.product.open_session(transfer["id"])
+        assert session.place, "a proxy"
+        return session
+
+    def ticket(self, transfer: dict) -> dict:
+        return self.product.ok("POST", f"/transfers/{transfer['id']}/ticket")
+
+    def create(self, size: int) -> dict:
+        return self.product.create(f"{secrets.token_hex(6)}.raw", size)
+
+    def ask(self, url: str, method: str, path: str, **headers: str):
+        """Status, headers and body of one request to the place that `url` names; header names are written with _ for -."""
+        with contextlib.closing(self.product.connect(url=url)) as connection:
+            connection.request(method, path, headers={name.replace("_", "-"): value for name, value in headers.items()})
+            response = connection.getresponse()
+            return response.status, response.headers, response.read()
+
+    def stop(self) -> None:
+        for proxy in self.proxies:
+            if proxy.runs:
+                proxy.kill()
+        if self.product.runs:
+            self.product.stop()

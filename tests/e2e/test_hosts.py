@@ -2,12 +2,12 @@
 
 import contextlib
 import datetime
+import hashlib
 import http.client
 import random
 import socket
 import sqlite3
 import ssl
-import threading
 import time
 
 import pytest
@@ -15,105 +15,41 @@ import pytest
 from imaged import enrolment
 from imaged.httpd import tls
 from tests.e2e.fleet import Fleet
-from tests.e2e.product import slowly, wait_for
+from tests.e2e.product import wait_for
+from tests.e2e.proxies import Proxy, known
+from tests.e2e.script import CHUNK, MIB, Upload
 from tests.imaged.command import Authority
 
-MIB = 1 << 20
 SIZE = 24 * MIB
-CHUNK = 2 * MIB
-#: Bytes of a chunk that is to be on its way for a while.
-SLOW = 8 * MIB
+#: Bytes of a small chunk.
+PIECE = MIB // 4
 
 #: Seconds within which a dead host's transfers are paused.
 NOTICED = 15
 
 
 @pytest.fixture(scope="module")
-def fleet(tmp_path_factory):
-    fleet = Fleet(tmp_path_factory.mktemp("fleet"))
-    try:
-        fleet.start()
+def proxy(tmp_path_factory):
+    """The one that the appliance names; it does not run but where a test starts it."""
+    return Proxy(tmp_path_factory.mktemp("proxies") / "proxy")
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory, proxy):
+    with Fleet(tmp_path_factory.mktemp("fleet"), proxies=proxy.url) as fleet:
         yield fleet
-    finally:
-        fleet.stop()
+
+
+@pytest.fixture
+def fleet(running):
+    """Whatever becomes of a test, the next one finds all hosts in service."""
+    yield running
+    running.restore()
 
 
 @pytest.fixture
 def data():
     return random.Random(1).randbytes(SIZE)
-
-
-class Upload:
-    """A script's upload, which asks for a new ticket whenever it is told to, or loses its host."""
-
-    def __init__(self, fleet, name, data, **more):
-        self.product = fleet.product
-        self.data = data
-        self.id = self.product.create(name, len(data), **more)["id"]
-
-    @property
-    def shown(self):
-        return self.product.transfer(self.id)
-
-    @property
-    def host(self):
-        return self.shown["host"]["name"]
-
-    @property
-    def phases(self):
-        """The phases that it has been in, as the events tell, oldest first."""
-        codes = [event["code"] for event in events(self)]
-        return [code.removeprefix("transfer-") for code in reversed(codes)]
-
-    def wait(self, phase, timeout=60):
-        return wait_for(lambda: self.shown["phase"] == phase and self.shown, f"the upload to be {phase}: {self.shown}", timeout)
-
-    def send(self, until=SIZE):
-        """Everything up to `until` that is not durable, with one ticket; the status of the first refusal."""
-        with self.product.open_session(self.id) as session:
-            for start in range(0, until, CHUNK):
-                if not any(first <= start and start + CHUNK <= last for first, last in session.durable):
-                    status, _, _ = session.put(self.data[start : start + CHUNK], start, len(self.data))
-                    if status != 200:
-                        return status
-        return 200
-
-    @contextlib.contextmanager
-    def dribbling(self, start):
-        """While inside, a chunk is on its way that does not come to its end. The status that it gets is in the list."""
-        answers = []
-
-        def put():
-            with contextlib.suppress(OSError, http.client.HTTPException), self.product.open_session(self.id) as session:
-                piece = self.data[start : start + SLOW]
-                answers.append(session.put(piece, start, len(self.data), slowly(piece, SLOW // 64, 0.1))[0])
-
-        thread = threading.Thread(target=put)
-        thread.start()
-        wait_for(lambda: self.shown["transferred_bytes"] > start, "a chunk to be on its way")
-        try:
-            yield answers
-        finally:
-            thread.join()
-
-    def finish(self):
-        """Sends what is missing, as often as it takes, and waits for the verified image."""
-
-        def sent():
-            if self.shown["phase"] == "transferring":
-                with contextlib.suppress(OSError, http.client.HTTPException, AssertionError):
-                    self.send()
-            return self.shown["durable_bytes"] == len(self.data)
-
-        wait_for(sent, "all bytes to be durable", 90)
-        self.product.ok("POST", f"/transfers/{self.id}/finalize")
-        done = self.product.finished(self.id)
-        assert done["phase"] == "finished_success", done
-        return self.product.ok("GET", f"/images/{done['image_id']}")
-
-
-def events(upload):
-    return upload.product.ok("GET", f"/events?transfer={upload.id}&limit=200")["items"]
 
 
 def told_at(event):
@@ -138,7 +74,7 @@ def test_hosts_are_enrolled_by_two_commands(fleet):
 
 
 def test_uploads_are_spread_over_the_hosts(fleet, data):
-    uploads = [Upload(fleet, f"spread{number}", data, domain="shared") for number in range(3)]
+    uploads = [Upload(fleet.product, f"spread{number}", data, domain="shared") for number in range(3)]
 
     assert {upload.host for upload in uploads} == {"one", "two", "three"}
     for upload in uploads:
@@ -147,7 +83,7 @@ def test_uploads_are_spread_over_the_hosts(fleet, data):
 
 def test_the_clients_choice_of_a_host_wins(fleet, data):
     for name in ("three", fleet.host("three").shown["id"]):
-        upload = Upload(fleet, "chosen", data, domain="shared", host=name)
+        upload = Upload(fleet.product, "chosen", data, domain="shared", host=name)
         assert upload.host == "three"
         fleet.product.ok("POST", f"/transfers/{upload.id}/cancel")
         wait_for(lambda: upload.shown["phase"].startswith("finished"), "the end")  # noqa: B023
@@ -163,7 +99,7 @@ def test_a_host_that_cannot_do_it_is_refused(fleet, host, code):
 
 
 def test_an_upload_to_a_host_of_its_own_arrives(fleet, data):
-    upload = Upload(fleet, "alone", data, domain="own-two")
+    upload = Upload(fleet.product, "alone", data, domain="own-two")
 
     image = upload.finish()
 
@@ -172,7 +108,7 @@ def test_an_upload_to_a_host_of_its_own_arrives(fleet, data):
 
 
 def test_maintenance_moves_an_upload_to_another_host(fleet, data):
-    upload = Upload(fleet, "moved", data, domain="shared", host="two")
+    upload = Upload(fleet.product, "moved", data, domain="shared", host="two")
     upload.send(until=SIZE // 2)
 
     with upload.dribbling(SIZE // 2) as answers:
@@ -189,37 +125,68 @@ def test_maintenance_moves_an_upload_to_another_host(fleet, data):
     fleet.host("two").wait("up")
 
 
+def test_an_upload_through_a_proxy_follows_its_transfer_to_another_host(fleet, proxy):
+    """The proxy reaches the hosts at their own addresses; the one that writes is taken out of service in mid-upload."""
+    data = random.Random(2).randbytes(4 * PIECE)
+    proxy.invite(fleet.product)
+    proxy.start()
+    try:
+        known(fleet.product, proxy)
+        upload = Upload(fleet.product, "followed", data, domain="shared")
+        first = upload.host
+        with fleet.product.open_session(upload.id) as session:
+            assert session.place == proxy.url
+            for start in (0, PIECE):
+                assert session.put(data[start : start + PIECE], start, len(data))[0] == 200
+            fleet.host(first).ask("maintenance")
+            wait_for(lambda: upload.host != first, "another host")
+            assert session.put(data[:PIECE], 0, len(data))[0] == 403
+        upload.wait("transferring")
+        with fleet.product.open_session(upload.id) as session:
+            assert session.durable == [[0, 2 * PIECE]]
+            for start in range(2 * PIECE, len(data), PIECE):
+                assert session.put(data[start : start + PIECE], start, len(data))[0] == 200
+        fleet.product.ok("POST", f"/transfers/{upload.id}/finalize")
+        finished = fleet.product.finished(upload.id)
+
+        assert (finished["phase"], finished["sha256"]) == ("finished_success", hashlib.sha256(data).hexdigest())
+        assert proxy.puts == 4
+    finally:
+        proxy.kill()
+        known(fleet.product)
+
+
 def test_maintenance_keeps_an_upload_that_no_other_host_can_take_until_it_is_over(fleet, data):
-    upload = Upload(fleet, "kept", data, domain="own-two")
+    upload = Upload(fleet.product, "kept", data, domain="own-two")
     upload.send(until=SIZE // 2)
 
-    fleet.product.ok("POST", f"/hosts/{fleet.host('two').shown['id']}/maintenance")
+    fleet.host("two").ask("maintenance")
     paused = upload.wait("paused_system")
     assert (paused["reason_code"], paused["reason"]) == ("maintenance", "Host two is in maintenance.")
     assert fleet.product.call("POST", "/transfers", {"name": "new", "size": 512, "format": "raw", "domain": "own-two"})[0] == 503
 
-    fleet.product.ok("POST", f"/hosts/{fleet.host('two').shown['id']}/activate")
+    fleet.host("two").ask("activate")
     upload.wait("transferring")
     assert volume(fleet.host("two").own / "images", upload.finish()) == data
 
 
 def test_a_host_that_is_killed_pauses_its_uploads_in_time_and_each_goes_on_as_soon_as_it_can(fleet, data):
-    kept = Upload(fleet, "back", data, domain="own-three")
-    moved = Upload(fleet, "orphan", data, domain="shared", host="three")
+    kept = Upload(fleet.product, "back", data, domain="own-three")
+    moved = Upload(fleet.product, "orphan", data, domain="shared", host="three")
     moved.send(until=SIZE // 2)
     kept.send(until=SIZE // 2)
 
     with kept.dribbling(SIZE // 2):
-        fleet.host("three").kill()
         began = time.time()
+        fleet.host("three").kill()
         paused = kept.wait("paused_system")
     assert (paused["reason_code"], paused["reason"]) == ("host-down", "Host three does not answer.")
-    [event] = [event for event in events(kept) if event["code"] == "transfer-paused-system"]
+    [event] = [event for event in kept.events if event["code"] == "transfer-paused-system"]
     assert told_at(event) - began < NOTICED
     assert fleet.host("three").shown["status"] == "down"
 
     # Its storage is shared: another host goes on at once.
-    wait_for(lambda: moved.host != "three", "another host to take what it can", 60)
+    wait_for(lambda: moved.host != "three", "another host to take what it can")
     assert volume(fleet.shared / "pool", moved.finish()) == data
 
     # Nobody else sees this one's.
@@ -230,19 +197,19 @@ def test_a_host_that_is_killed_pauses_its_uploads_in_time_and_each_goes_on_as_so
 
 
 def test_a_host_that_hangs_holds_up_nobody_else_and_writes_nothing_when_it_wakes(fleet, data):
-    hanging = Upload(fleet, "hanging", data, domain="shared", host="three")
-    other = Upload(fleet, "other", data, domain="shared", host="two")
+    hanging = Upload(fleet.product, "hanging", data, domain="shared", host="three")
+    other = Upload(fleet.product, "other", data, domain="shared", host="two")
     hanging.send(until=SIZE // 2)
     old = hanging.product.ok("POST", f"/transfers/{hanging.id}/ticket")["url"].rpartition("/")[2]
-    fleet.host("three").freeze()
     began = time.time()
+    fleet.host("three").freeze()
 
     # While one hangs, what is asked of another happens.
-    fleet.product.command("host", "maintenance", "two")
+    fleet.host("two").ask("maintenance")
     wait_for(lambda: other.host == "one", "the upload of another host to move")
-    fleet.product.command("host", "activate", "two")
-    wait_for(lambda: hanging.host != "three", "the upload of the hanging host to move", 60)
-    paused = [event for event in events(hanging) if event["code"] == "transfer-paused-system"]
+    fleet.host("two").ask("activate")
+    wait_for(lambda: hanging.host != "three", "the upload of the hanging host to move", interval=0.3)
+    paused = [event for event in hanging.events if event["code"] == "transfer-paused-system"]
     assert "three does not answer" in paused[0]["message"]
     assert told_at(paused[0]) - began < NOTICED
 
@@ -267,7 +234,7 @@ def put(host, ticket, data, fleet):
 def test_a_certificate_is_renewed_before_it_expires_and_what_moves_goes_on(fleet, data):
     host = fleet.host("two")
     before = ssl.get_server_certificate((host.address, host.images_port))
-    upload = Upload(fleet, "renewed", data, domain="own-two")
+    upload = Upload(fleet.product, "renewed", data, domain="own-two")
     with upload.product.open_session(upload.id) as session:
         assert session.put(data[:CHUNK], 0, SIZE)[0] == 200
         # As if it had been enrolled long ago.
