@@ -9,9 +9,13 @@ import threading
 
 from tests.e2e.product import Product, slowly, wait_for
 
-KILLS = 24
-CHUNK = 512 << 10
-SIZE = 160 << 20
+KILLS = 20
+#: Who is killed, by turns.
+VICTIMS = ("daemon", "appliance", "daemon", "both")
+CHUNK = 256 << 10
+SIZE = 80 << 20
+#: Bytes of a chunk that travel at once while there are kills to come.
+PIECE = CHUNK // 8
 NETWORK = (OSError, http.client.HTTPException, ssl.SSLError, AssertionError)
 
 
@@ -71,7 +75,7 @@ class Uploader:
                     "Content-Length": str(CHUNK),
                     "Content-Range": f"bytes {start}-{start + CHUNK - 1}/{len(self.data)}",
                 }
-                connection.request("PUT", url, slowly(chunk, CHUNK // 8, 0.01) if self.slow else chunk, headers)
+                connection.request("PUT", url, slowly(chunk, PIECE, 0.02) if self.slow else chunk, headers)
                 response = connection.getresponse()
                 response.read()
                 if response.status != 200:
@@ -102,16 +106,18 @@ def test_an_upload_survives_kills_of_daemon_appliance_and_both(own_product, tmp_
     def upload():
         while not done.is_set() and not uploader.complete.is_set():
             uploader.round()
+            # Somebody may just have been killed.
+            done.wait(0.05)
 
     sender = threading.Thread(target=upload)
     sender.start()
     try:
         for kill in range(KILLS):
             before = len(uploader.confirmed)
-            wait_for(lambda: len(uploader.confirmed) > before, f"progress before kill {kill}", 60)  # noqa: B023
+            wait_for(lambda: len(uploader.confirmed) > before, f"progress before kill {kill}", 120)  # noqa: B023
             done.wait(chance.uniform(0, 0.4))
             assert not uploader.complete.is_set(), "the upload ended before the last kill"
-            victim = ("daemon", "appliance", "both")[kill % 3]
+            victim = VICTIMS[kill % len(VICTIMS)]
             if victim == "both":
                 daemon = product.daemon()
                 if daemon:
