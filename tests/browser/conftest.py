@@ -27,10 +27,7 @@ def running(tmp_path_factory):
 def product(running):
     """The running product; what a test leaves unfinished is cancelled, so that the next one finds no strange rows."""
     yield running
-    for transfer in running.ok("GET", "/transfers?state=unfinished&limit=100")["items"]:
-        if "cancel" in transfer["actions"]:
-            # It may just have ended by itself.
-            running.call("POST", f"/transfers/{transfer['id']}/cancel")
+    running.cancel_unfinished()
 
 
 @pytest.fixture
@@ -46,7 +43,8 @@ def own_product(tmp_path):
 
     yield start
     for product in products:
-        product.stop()
+        if product.runs:
+            product.stop()
 
 
 def pin(certificate: bytes) -> str:
@@ -105,21 +103,14 @@ def browser(running, tmp_path_factory):
 
 @pytest.fixture
 def tab(browser, product):
-    """A new tab of a browser that has forgotten everything. Whatever it shows must please the content security policy."""
-    before = browser.current_window_handle
-    browser.execute_cdp_cmd("Network.clearBrowserCookies", {})
-    browser.execute_cdp_cmd("Storage.clearDataForOrigin", {"origin": product.address, "storageTypes": "local_storage"})
-    browser.switch_to.new_window("tab")
-    mine = browser.current_window_handle
-    browser.switch_to.window(before)
-    browser.close()
-    browser.switch_to.window(mine)
-    browser.get_log("browser")
+    """The tab of a browser that has forgotten everything. Whatever it shows must please the content security policy."""
     page = Page(browser, product)
+    page.forget()
     yield page
-    assert page.complaints() == []
+    complaints = page.complaints()
     # Ends its uploads before the product is cleaned up.
-    browser.get("about:blank")
+    page.rest()
+    assert complaints == []
 
 
 @pytest.fixture(scope="session")
@@ -142,7 +133,7 @@ def page(login, tab):
 
 @pytest.fixture
 def disk(tmp_path):
-    """64 MiB that no other test has: a little data, zeros, much data. The first two are durable long before the rest has travelled."""
+    """32 MiB that no other test has: a little data, zeros, much data. The first two are durable long before the rest has travelled."""
     path = tmp_path / f"{secrets.token_hex(4)}.raw"
-    path.write_bytes(secrets.token_bytes(256 << 10) + bytes((4 << 20) - (256 << 10)) + secrets.token_bytes(60 << 20))
+    path.write_bytes(secrets.token_bytes(256 << 10) + bytes((4 << 20) - (256 << 10)) + secrets.token_bytes(28 << 20))
     return path

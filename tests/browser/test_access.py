@@ -2,7 +2,6 @@
 
 import pathlib
 
-import pytest
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
@@ -20,16 +19,35 @@ axe.run(document, {resultTypes: ["violations"]}).then(
 SIZES = {"wide": (1280, 800), "narrow": (390, 844)}
 
 
-@pytest.fixture(params=[(size, scheme) for size in SIZES for scheme in ("light", "dark")], ids="-".join)
-def look(request, page):
-    """The page in each size and each scheme."""
-    size, scheme = request.param
+LOOKS = [(size, scheme) for size in SIZES for scheme in ("light", "dark")]
+
+
+def look(page: Page, size: str, scheme: str) -> None:
+    """Shows the page in one size and scheme."""
     width, height = SIZES[size]
     metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
     page.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
     features = [{"name": "prefers-color-scheme", "value": scheme}, {"name": "prefers-reduced-motion", "value": "reduce"}]
     page.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
-    return page
+
+
+class Looks:
+    """What axe-core finds on each page that it is shown, in every size and scheme."""
+
+    def __init__(self, page: Page):
+        self.page = page
+        self.found: dict[tuple[str, ...], list[str]] = {}
+        look(page, *LOOKS[0])
+
+    def at(self, name: str) -> None:
+        # Back to the first of them, in which the test goes on.
+        for size, scheme in [*LOOKS[1:], LOOKS[0]]:
+            look(self.page, size, scheme)
+            self.found[name, size, scheme] = flaws(self.page)
+
+    @property
+    def flaws(self) -> dict[tuple[str, ...], list[str]]:
+        return {where: found for where, found in self.found.items() if found}
 
 
 def flaws(page: Page) -> list[str]:
@@ -60,7 +78,7 @@ def tab_to(page: Page, name: str, within: str = "") -> None:
 
 
 def test_an_upload_from_login_to_end_by_keyboard_alone(tab, disk):
-    tab.slow_down(2 << 20)
+    tab.slow_down(512 << 10)
     tab.open("/login")
     press(tab, "admin", Keys.TAB, PASSWORD, Keys.ENTER)
     tab_to(tab, "upload-button")
@@ -102,13 +120,13 @@ def test_the_focus_stays_in_the_dialog(page):
         assert page.driver.execute_script(inside)
 
 
-def test_every_page_is_without_flaws(look):
-    image = look.product.upload("shown.raw", bytes(4096))["image_id"]
-    waiting = look.product.create("waiting.raw", 1 << 20)["id"]
-    look.product.ok("POST", f"/transfers/{waiting}/pause")
-    moving = look.product.create("moving.raw", 1 << 20)["id"]
-    found = {}
-    domain = look.product.ok("GET", "/domains")["items"][0]["id"]
+def test_every_page_is_without_flaws(page):
+    image = page.product.upload("shown.raw", bytes(4096))["image_id"]
+    waiting = page.product.create("waiting.raw", 1 << 20)["id"]
+    page.product.ok("POST", f"/transfers/{waiting}/pause")
+    moving = page.product.create("moving.raw", 1 << 20)["id"]
+    looks = Looks(page)
+    domain = page.product.ok("GET", "/domains")["items"][0]["id"]
     parts = {
         "/": row(waiting),
         "/library": '[data-test="image"]',
@@ -120,48 +138,48 @@ def test_every_page_is_without_flaws(look):
         "/nowhere": '[data-test="error"]',
     }
     for path, part in parts.items():
-        look.open(path)
-        look.see(part)
-        found[path] = flaws(look)
-    look.driver.delete_all_cookies()
-    look.open("/login")
-    found["/login"] = flaws(look)
-    look.submit_login("admin", "wrong")
-    look.part("error")
-    found["a failed login"] = flaws(look)
+        page.open(path)
+        page.see(part)
+        looks.at(path)
+    page.driver.delete_all_cookies()
+    page.open("/login")
+    looks.at("/login")
+    page.submit_login("admin", "wrong")
+    page.part("error")
+    looks.at("a failed login")
 
-    assert {path: flaw for path, flaw in found.items() if flaw} == {}
-    assert look.product.transfer(moving)["phase"] == "transferring"
-    look.product.ok("DELETE", f"/images/{image}")
+    assert looks.flaws == {}
+    assert page.product.transfer(moving)["phase"] == "transferring"
+    page.product.ok("DELETE", f"/images/{image}")
 
 
-def test_every_dialog_and_a_running_upload_are_without_flaws(look, disk, tmp_path):
-    found = {}
-    transfer = look.half_upload(disk)
-    found["a running upload"] = flaws(look)
-    look.click("cancel", row(transfer))
-    look.part("keep")
-    found["the question"] = flaws(look)
-    look.click("keep")
-    look.click("upload-button")
-    look.part("drop-zone")
-    found["the empty dialog"] = flaws(look)
+def test_every_dialog_and_a_running_upload_are_without_flaws(page, disk, tmp_path):
+    looks = Looks(page)
+    transfer = page.half_upload(disk)
+    looks.at("a running upload")
+    page.click("cancel", row(transfer))
+    page.part("keep")
+    looks.at("the question")
+    page.click("keep")
+    page.click("upload-button")
+    page.part("drop-zone")
+    looks.at("the empty dialog")
     sound, text = tmp_path / "sound.raw", tmp_path / "text.iso"
     sound.write_bytes(bytes(5000))
     text.write_text("text")
-    look.choose(sound, text)
-    look.part("error")
-    look.fill("sha256", "abc")
-    found["the dialog with a refused file and a wrong value"] = flaws(look)
-    look.click("back")
-    look.open("/")
-    look.click("resume", row(transfer))
-    look.see("dialog[open]")
-    look.choose(sound)
-    look.part("error")
-    found["the resume dialog with another file"] = flaws(look)
+    page.choose(sound, text)
+    page.part("error")
+    page.fill("sha256", "abc")
+    looks.at("the dialog with a refused file and a wrong value")
+    page.click("back")
+    page.open("/")
+    page.click("resume", row(transfer))
+    page.see("dialog[open]")
+    page.choose(sound)
+    page.part("error")
+    looks.at("the resume dialog with another file")
 
-    assert {name: flaw for name, flaw in found.items() if flaw} == {}
+    assert looks.flaws == {}
 
 
 def test_uploads_are_announced_once_each_and_politely(page, disk):

@@ -8,28 +8,42 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
 from imaged import client
+from tests.browser.conftest import chromium
 from tests.browser.test_access import flaws, focus, press, tab_to
 from tests.e2e.fleet import Fleet
-from tests.e2e.product import PASSWORD, wait_for
+from tests.e2e.product import wait_for
 from tests.imaged.imageio import Imageio
 
 
 @pytest.fixture(scope="module")
-def fleet(tmp_path_factory):
-    fleet = Fleet(tmp_path_factory.mktemp("fleet"), names=("one", "two"))
-    try:
-        fleet.start()
+def running(tmp_path_factory):
+    with Fleet(tmp_path_factory.mktemp("fleet"), names=("one", "two")) as fleet:
         yield fleet
-    finally:
-        fleet.stop()
 
 
 @pytest.fixture
-def page(fleet, open_browser):
-    page = open_browser(fleet.product)
-    page.log_in()
-    yield page
-    assert page.complaints() == []
+def fleet(running):
+    """Whatever becomes of a test, the next one finds all hosts in service."""
+    yield running
+    running.restore()
+
+
+@pytest.fixture(scope="module")
+def browser(running, tmp_path_factory):
+    driver = chromium(running.product, tmp_path_factory.mktemp("profile"))
+    yield driver
+    driver.quit()
+
+
+@pytest.fixture
+def product(fleet):
+    return fleet.product
+
+
+@pytest.fixture
+def page(tab):
+    tab.log_in()
+    return tab
 
 
 def line(page, name):
@@ -93,9 +107,9 @@ def test_a_host_is_taken_out_of_service_back_and_forgotten(page, fleet):
     assert not line(page, "local").find_element(By.CSS_SELECTOR, '[data-test="remove-host"]').is_displayed()
 
 
-def test_others_than_administrators_look_only(open_browser, fleet):
-    fleet.product.command("user", "add", "viewer", "--role", "viewer", input=PASSWORD)
-    page = open_browser(fleet.product)
+def test_others_than_administrators_look_only(tab, fleet):
+    fleet.product.add_user("viewer", "viewer")
+    page = tab
     page.log_in("viewer")
     page.walk("/hosts")
     shows(page, "one", "\nup")
@@ -104,39 +118,31 @@ def test_others_than_administrators_look_only(open_browser, fleet):
 
 
 def test_a_browsers_upload_goes_on_by_itself_on_another_host(page, fleet, disk):
-    page.slow_down(3 << 20)
-    page.start_upload(disk, domain="shared")
-    transfer = page.transfer_named(disk.name)
-    wait_for(lambda: fleet.product.transfer(transfer)["durable_bytes"] > 0, "something to be durable", 60)
+    transfer = page.begin_upload(disk, domain="shared")
     first = fleet.product.transfer(transfer)["host"]["name"]
 
-    fleet.product.command("host", "maintenance", first)
+    fleet.host(first).ask("maintenance")
     wait_for(lambda: fleet.product.transfer(transfer)["host"]["name"] != first, "the upload to move")
     page.slow_down(-1)
 
-    done = page.wait_for_phase(transfer, "finished_success", timeout=120)
+    done = page.wait_for_phase(transfer, "finished_success")
     stored = fleet.product.ok("GET", f"/images/{done['image_id']}")["path"].rpartition("/")[2]
     assert (fleet.shared / "pool" / stored).read_bytes() == disk.read_bytes()
     messages = [event["message"] for event in fleet.product.ok("GET", f"/events?transfer={transfer}")["items"]]
     assert any(re.search(f"paused by the system: Host {first} is in maintenance", message) for message in messages)
-    fleet.product.command("host", "activate", first)
 
 
 def test_a_browsers_upload_survives_the_death_of_its_host(page, fleet, disk):
-    page.slow_down(3 << 20)
-    page.start_upload(disk, domain="shared")
-    transfer = page.transfer_named(disk.name)
-    wait_for(lambda: fleet.product.transfer(transfer)["durable_bytes"] > 0, "something to be durable", 60)
+    transfer = page.begin_upload(disk, domain="shared")
     first = fleet.host(fleet.product.transfer(transfer)["host"]["name"])
 
     first.kill()
-    wait_for(lambda: fleet.product.transfer(transfer)["host"]["name"] != first.name, "the upload to move", 60)
+    wait_for(lambda: fleet.product.transfer(transfer)["host"]["name"] != first.name, "the upload to move")
     page.slow_down(-1)
 
-    done = page.wait_for_phase(transfer, "finished_success", timeout=120)
+    done = page.wait_for_phase(transfer, "finished_success")
     stored = fleet.product.ok("GET", f"/images/{done['image_id']}")["path"].rpartition("/")[2]
     assert (fleet.shared / "pool" / stored).read_bytes() == disk.read_bytes()
-    first.start()
 
 
 def test_an_upload_goes_by_way_of_ovirts_own_images_service(page, fleet, disk, tmp_path):
@@ -146,11 +152,8 @@ def test_an_upload_goes_by_way_of_ovirts_own_images_service(page, fleet, disk, t
     try:
         host.kill()
         host.start("--images-service", imageio.address, "--images-control", imageio.socket, "--upstream-ca", state / "ca.pem")
-        wait_for(lambda: takes_uploads(fleet, "own-one"), "the host to take uploads again", 60)
-        page.slow_down(3 << 20)
-        page.start_upload(disk, domain="own-one")
-        transfer = page.transfer_named(disk.name)
-        wait_for(lambda: fleet.product.transfer(transfer)["durable_bytes"] > 0, "something to be durable", 60)
+        wait_for(lambda: takes_uploads(fleet, "own-one"), "the host to take uploads again")
+        transfer = page.begin_upload(disk, domain="own-one")
         told = client.Control(f"unix:{imageio.socket}").ticket(only_ticket(host))
         assert (told["transfer_id"], told["ops"]) == (transfer, ["write"])
         assert told["transferred"] > 0
@@ -159,7 +162,7 @@ def test_an_upload_goes_by_way_of_ovirts_own_images_service(page, fleet, disk, t
         imageio.start()
         page.slow_down(-1)
 
-        done = page.wait_for_phase(transfer, "finished_success", timeout=120)
+        done = page.wait_for_phase(transfer, "finished_success")
         stored = fleet.product.ok("GET", f"/images/{done['image_id']}")["path"].rpartition("/")[2]
         assert (host.own / "images" / stored).read_bytes() == disk.read_bytes()
     finally:

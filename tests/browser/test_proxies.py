@@ -4,39 +4,35 @@ import pytest
 
 from tests.browser.page import stored
 from tests.e2e.product import wait_for
-from tests.e2e.proxies import Proxy, known
-from tests.ports import free_port
+from tests.e2e.proxies import House, Proxy
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory):
+    with House(tmp_path_factory.mktemp("proxies")) as house:
+        yield house
 
 
 @pytest.fixture
-def house(own_product, tmp_path):
-    """A product and its two proxies."""
-    proxies = [Proxy(tmp_path / name) for name in ("one", "two")]
-    product = own_product(daemon_port=free_port(), proxies=",".join(proxy.url for proxy in proxies))
-    for proxy in proxies:
-        proxy.invite(product)
-        proxy.start()
-    known(product, *proxies)
-    yield product, proxies
-    for proxy in proxies:
-        if proxy.process.poll() is None:
-            proxy.kill()
+def house(running):
+    running.restore()
+    return running
 
 
 def in_use(proxies: list[Proxy]) -> Proxy:
     """The one that has taken chunks."""
-    return wait_for(lambda: next((proxy for proxy in proxies if proxy.puts), None), "a chunk at a proxy", 60)
+    return wait_for(lambda: next((proxy for proxy in proxies if proxy.puts), None), "a chunk at a proxy")
 
 
 def test_an_upload_goes_on_when_its_proxy_is_killed(house, open_browser, disk):
-    product, proxies = house
+    product, proxies = house.product, house.proxies
     page = open_browser(product, *(proxy.certificate for proxy in proxies))
     page.log_in()
     transfer = page.half_upload(disk)
     dying = in_use(proxies)
     dying.kill()
     page.slow_down(-1)
-    finished = page.wait_for_phase(transfer, "finished_success", timeout=120)
+    finished = page.wait_for_phase(transfer, "finished_success")
 
     assert stored(product, finished) == disk.read_bytes()
     [other] = [proxy for proxy in proxies if proxy is not dying]
@@ -45,11 +41,12 @@ def test_an_upload_goes_on_when_its_proxy_is_killed(house, open_browser, disk):
 
 
 def test_a_browser_that_does_not_trust_the_proxies_uploads_to_the_appliance(house, open_browser, disk):
-    product, proxies = house
+    product = house.product
+    before = [proxy.puts for proxy in house.proxies]
     page = open_browser(product)
     page.log_in()
     page.start_upload(disk, domain="data")
-    finished = page.wait_for_phase(page.transfer_named(disk.name), "finished_success", timeout=120)
+    finished = page.wait_for_phase(page.transfer_named(disk.name), "finished_success")
 
     assert stored(product, finished) == disk.read_bytes()
-    assert not any(proxy.puts for proxy in proxies)
+    assert [proxy.puts for proxy in house.proxies] == before

@@ -63,7 +63,7 @@ def test_chunks_shrink_until_the_proxy_lets_them_pass(tab, proxy, disk):
     tab.log_in()
     tab.start_upload(disk, domain="data")
 
-    finished = tab.wait_for_phase(tab.transfer_named(disk.name), "finished_success", timeout=90)
+    finished = tab.wait_for_phase(tab.transfer_named(disk.name), "finished_success")
     assert stored(tab.product, finished) == disk.read_bytes()
     statuses = [line.split('"')[2].split()[0] for line in pathlib.Path(log).read_text().splitlines() if '"PUT /images/' in line]
     assert "413" in statuses

@@ -58,7 +58,7 @@ def test_a_picture_of_running_uploads(open_browser, own_product, noise, tmp_path
     running = [page.transfer_named(path.name) for path in (iso, disk)]
     for transfer in running:
         bar = f'{row(transfer)} [role="progressbar"]'
-        wait_for(lambda bar=bar: int(page.see(bar).get_attribute("aria-valuenow")) >= 50, "half of it to have travelled", 60)
+        wait_for(lambda bar=bar: int(page.see(bar).get_attribute("aria-valuenow")) >= 50, "half of it to have travelled")
     page.row(checked, "finalizing_success")
     page.driver.execute_cdp_cmd(
         "Emulation.setDeviceMetricsOverride", {"width": 1280, "height": 800, "deviceScaleFactor": 1, "mobile": False}
