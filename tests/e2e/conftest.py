@@ -4,6 +4,29 @@ import pytest
 
 from tests.e2e.product import Product
 
+#: The longest files: each is one worker's, and whoever began the last of them late would keep the others waiting.
+LONGEST = (
+    "e2e/test_kill.py",
+    "browser/test_hosts.py",
+    "e2e/test_hosts.py",
+    "e2e/test_proxies.py",
+    "browser/test_resume.py",
+    "browser/test_upload.py",
+    "e2e/test_bad_times.py",
+    "browser/test_pages.py",
+    "browser/test_access.py",
+    "browser/test_proxies.py",
+    "e2e/test_kill_daemon.py",
+)
+
+
+def pytest_collection_modifyitems(items):
+    def turn(item):
+        place = "/".join(item.path.parts[-2:])
+        return LONGEST.index(place) if place in LONGEST else len(LONGEST)
+
+    items.sort(key=turn)
+
 
 @pytest.fixture(scope="session")
 def product(tmp_path_factory):
@@ -26,5 +49,5 @@ def own_product(tmp_path):
 
     yield start
     for product in products:
-        if product.process.poll() is None:
+        if product.runs:
             product.stop()
