@@ -10,7 +10,6 @@ import os
 import pathlib
 import select
 import signal
-import socket
 import ssl
 import subprocess
 import threading
@@ -62,11 +61,11 @@ class Product(Program):
         self.until(self._answers, "the appliance to answer")
 
     def _answers(self) -> bool:
-        try:
-            with socket.create_connection(("127.0.0.1", self.port), timeout=1):
-                return True
-        except OSError:
-            return False
+        # A whole request: the port takes connections before anybody serves them.
+        with contextlib.suppress(OSError, http.client.HTTPException), contextlib.closing(self.connect(timeout=5)) as connection:
+            connection.request("HEAD", "/login")
+            return connection.getresponse().status == 200
+        return False
 
     def stop(self, number: int = signal.SIGINT) -> int:
         """As Ctrl-C does. (Where it is killed instead, its daemon is left to notice by itself.)"""
