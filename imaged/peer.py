@@ -60,6 +60,17 @@ class Place(http.Place):
         self.authorise()
         return super().open(write=write)
 
+    def upstream(self) -> "Relayed":
+        return Relayed(self)
+
+    def trim(self) -> None:
+        """Cuts off what the peer has put behind the image: it writes whole blocks only, and fills up the last one with zeros.
+
+        What is cut is never data, so that this may happen while others write.
+        """
+        with self.behind.open(write=True) as opened:
+            opened.trim(self.ticket["size"])
+
     def authorise(self) -> None:
         """Has the peer know the ticket, for its whole lifetime from now on. Raises Internal."""
         try:
@@ -80,3 +91,15 @@ class Place(http.Place):
             self.peer.control.delete_ticket(self.ticket["uuid"])
         except (client.Unreachable, client.Refused) as error:
             log.error("The images service still has a ticket that was revoked: %s", error)
+
+
+class Relayed(http.Upstream):
+    """The file by way of the peer. What is durable has the right size, too: nobody has to remember it."""
+
+    def __init__(self, place: Place):
+        super().__init__(place)
+        self._relayed = place
+
+    def flush(self) -> None:
+        super().flush()
+        self._relayed.trim()

@@ -193,6 +193,13 @@ class File:
         with storage():
             os.fdatasync(self._descriptor)
 
+    def trim(self, size: int) -> None:
+        """Ends the file at `size`, if it is longer; that is on stable storage then."""
+        with storage():
+            if os.fstat(self._descriptor).st_size > size:
+                os.ftruncate(self._descriptor, size)
+                os.fsync(self._descriptor)
+
     def extents(self, context: str, start: int, end: int) -> Iterator[Extent]:
         """The file's data and holes from `start` to `end`, as its file system tells them. Raises NotFound for another context."""
         if context != "zero":

@@ -44,10 +44,13 @@ class Place:
 
     def open(self, *, write: bool) -> "Upstream":
         """Raises Internal where the server does not answer, Refused where it says no."""
-        upstream = Upstream(self)
+        upstream = self.upstream()
         if not self.about:
             self.about.update(upstream.options())
         return upstream
+
+    def upstream(self) -> "Upstream":
+        return Upstream(self)
 
     def close(self) -> None:
         self.images.close()

@@ -1,6 +1,7 @@
 """With ovirt-imageio's daemon as the images service: it moves the bytes, and what is durable is known here."""
 
 import http.client
+import os
 
 import pytest
 
@@ -70,6 +71,19 @@ def test_bytes_go_by_way_of_the_other_daemon_and_are_counted_here(tmp_path, imag
     assert client.Control(f"unix:{imageio.socket}").ticket("t")["transferred"] == 2 * MIB
     content = (tmp_path / "root" / "image").read_bytes()
     assert content == b"a" * MIB + bytes(MIB) + b"b" * MIB + bytes(MIB)
+
+
+@pytest.mark.parametrize("size", [2, 2048 * 3, MIB + 1])
+def test_an_image_of_any_length_keeps_it(tmp_path, daemon, control, size):
+    file, data = tmp_path / "root" / "image", os.urandom(size)
+    file.write_bytes(bytes(size))
+    control.put_ticket(ticket(tmp_path, size=size))
+
+    assert put(tmp_path, data[: size // 2], query="?flush=n") == 200
+    assert put(tmp_path, data[size // 2 :], size // 2) == 200
+
+    assert file.read_bytes() == data
+    assert durable(control) == [(0, size)]
 
 
 def test_what_was_durable_is_known_after_a_kill_of_either(tmp_path, words, imageio, control):
