@@ -8,8 +8,8 @@ import pytest
 
 from appliance import errors
 from appliance.transfer import sources
-from tests.transfer import room
 from tests.transfer.sources import web_server
+from tests.waiting import wait_for
 
 DATA = bytes(range(256)) * 4096 + b"the end"
 
@@ -421,7 +421,7 @@ def test_who_waits_for_a_silent_source_can_be_interrupted(server, count):
 
     thread = threading.Thread(target=wait)
     thread.start()
-    room.wait_for(lambda: server.requests, "the request")
+    wait_for(lambda: server.requests, "the request")
     coming.interrupt()
     thread.join(30)
 
