@@ -80,6 +80,9 @@ class Download:
         while True:
             if self._stopped.is_set():
                 raise sources.Interrupted
+            if self._stream is None and self.position == self.total:
+                # Nothing lies behind the last byte, and a server would refuse to give that.
+                return b""
             try:
                 data = self._opened().read(most)
                 if not data:

@@ -392,6 +392,15 @@ def test_another_run_of_a_packed_file_does_not_write_again_what_is_durable(serve
     assert server.asked("Range") == [None]
 
 
+def test_another_run_asks_for_nothing_if_all_is_there(server, volume):
+    fetching(server, volume).run()
+    server.requests.clear()
+    volume.again()
+
+    assert fetching(server, volume).run().size == len(DATA)
+    assert not server.requests
+
+
 def test_a_gap_is_filled(server, volume):
     with volume.images.connection() as connection:
         about = [("Content-Length", "10"), ("Content-Range", f"bytes {7 * MIB}-{7 * MIB + 9}/*")]
