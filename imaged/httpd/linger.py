@@ -52,15 +52,20 @@ class Linger:
 
     def _begin(self, connection: socket.socket) -> None:
         """Under the lock."""
+        if self._thread is None:
+            thread = threading.Thread(target=self._run, name="linger", daemon=True)
+            try:
+                thread.start()
+            except RuntimeError:
+                # A machine without a thread to spare: this one connection is closed as any other.
+                return
+            self._thread = thread
         # A descriptor of its own: the worker closes the connection's as it always does.
         ours = socket.socket(connection.family, connection.type, fileno=os.dup(connection.fileno()))
         ours.setblocking(False)
         now = time.monotonic()
         self._deadlines[ours] = now + LONGEST, now + SILENCE
         self._selector.register(ours, selectors.EVENT_READ)
-        if self._thread is None:
-            self._thread = threading.Thread(target=self._run, name="linger", daemon=True)
-            self._thread.start()
 
     def _run(self) -> None:
         while True:
