@@ -8,7 +8,9 @@ import base64
 import contextlib
 import dataclasses
 import logging
+import threading
 import typing
+from collections.abc import Iterator
 from importlib import metadata
 
 from appliance import errors
@@ -98,6 +100,36 @@ class Source(typing.Protocol):
 
     def interrupt(self) -> None:
         """From any thread: whoever waits for bytes, now or later, gets Interrupted."""
+
+
+def beginning(stream: Stream, most: int) -> bytes:
+    """So many bytes, unless it ends before. Raises as reading does."""
+    found = bytearray()
+    while len(found) < most and (data := stream.read(most - len(found))):
+        found += data
+    return bytes(found)
+
+
+@contextlib.contextmanager
+def within(source: Source, seconds: float) -> Iterator[None]:
+    """For what somebody waits for: the source is interrupted when it is not over in time, however busily it sends. Raises SourceStalled."""
+    late = threading.Event()
+
+    def end() -> None:
+        late.set()
+        source.interrupt()
+
+    timer = threading.Timer(seconds, end)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    except Interrupted:
+        if late.is_set():
+            raise errors.SourceStalled(host=source.host, seconds=seconds) from None
+        raise
+    finally:
+        timer.cancel()
 
 
 def schemes(policy: guard.Policy) -> list[str]:

@@ -122,13 +122,6 @@ class Body:
             raise errors.NotAnImage(host=self._host, name=self._name)
         return data
 
-    def read_whole(self, most: int) -> bytes:
-        """So many bytes, unless it ends before."""
-        found = bytearray()
-        while len(found) < most and (data := self.read(most - len(found))):
-            found += data
-        return bytes(found)
-
     def _read(self, most: int) -> bytes:
         try:
             with self._failing.explained():

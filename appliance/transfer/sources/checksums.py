@@ -9,6 +9,8 @@ from appliance.transfer import sources
 
 #: Bytes of a file of checksums that are read.
 MAX_BYTES = 1 << 20
+#: Seconds that reading one may take.
+SECONDS = 60.0
 #: Files of checksums for a whole folder.
 OF_FOLDERS = ("SHA256SUMS", "SHA256SUM", "CHECKSUM", "CHECKSUMS", "sha256sum.txt")
 #: What a file's own has behind its name.
@@ -72,8 +74,5 @@ def _plain(name: str) -> str:
 
 
 def _read(source: sources.Source) -> str:
-    with source.reading() as stream:
-        found = b""
-        while len(found) < MAX_BYTES and (data := stream.read(MAX_BYTES - len(found))):
-            found += data
-    return found.decode("utf-8", "replace")
+    with sources.within(source, SECONDS), source.reading() as stream:
+        return sources.beginning(stream, MAX_BYTES).decode("utf-8", "replace")

@@ -31,7 +31,7 @@ class Folder:
 
     def look(self) -> sources.Facts:
         with self.reading() as file:
-            head = file.read_whole(sources.HEAD)
+            head = sources.beginning(file, sources.HEAD)
         content_type = mimetypes.guess_type(self.name)[0] or "application/octet-stream"
         return sources.Facts(self.url, self.name, file.total, content_type, True, file.validator, head)
 
@@ -94,25 +94,20 @@ class File:
         self._stream = stream
         status = os.fstat(stream.fileno())
         self.start = stream.seek(start)
-        self.total = status.st_size
-        self.validator = f'"{status.st_ino:x}-{status.st_size:x}-{status.st_mtime_ns:x}"'
+        self._size = status.st_size
+        self.total: int | None = self._size
+        self.validator: str | None = f'"{status.st_ino:x}-{status.st_size:x}-{status.st_mtime_ns:x}"'
         self._at = start
 
     def read(self, most: int = answers.PIECE) -> bytes:
         self._folder.check()
         # What is written behind the end meanwhile is another file's.
         with self._folder.explained():
-            data = self._stream.read(min(most, self.total - self._at))
-        if not data and self._at < self.total:
-            raise errors.SourceShort(host=self._folder.host, name=self._folder.name, received=self._at, expected=self.total)
+            data = self._stream.read(min(most, self._size - self._at))
+        if not data and self._at < self._size:
+            raise errors.SourceShort(host=self._folder.host, name=self._folder.name, received=self._at, expected=self._size)
         self._at += len(data)
         return data
-
-    def read_whole(self, most: int) -> bytes:
-        found = bytearray()
-        while len(found) < most and (data := self.read(most - len(found))):
-            found += data
-        return bytes(found)
 
 
 def _parts(url: str, folder: pathlib.Path) -> tuple[str, ...]:

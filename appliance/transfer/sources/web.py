@@ -40,11 +40,12 @@ class Web:
         self.name = answers.tidy(self._target.name) or self.host
 
     def look(self) -> sources.Facts:
-        with contextlib.suppress(*_NO_HEAD), self._answer("HEAD", {}):
-            pass
-        with self._answer("GET", {"Range": f"bytes=0-{sources.HEAD - 1}"}) as (there, answer, sock):
-            body = self._body(answer, sock, 0)
-            head = body.read_whole(sources.HEAD)
+        with sources.within(self, self._policy.timeout):
+            with contextlib.suppress(*_NO_HEAD), self._answer("HEAD", {}):
+                pass
+            with self._answer("GET", {"Range": f"bytes=0-{sources.HEAD - 1}"}) as (there, answer, sock):
+                body = self._body(answer, sock, 0)
+                head = sources.beginning(body, sources.HEAD)
         size = len(head) if body.total is None and len(head) < sources.HEAD else body.total
         resumable = answer.status == 206 and body.validator is not None
         name = answers.offered_name(answer) or answers.tidy(there.name) or self.name

@@ -3,6 +3,7 @@
 import ipaddress
 import itertools
 import socket
+from importlib import metadata
 
 import pytest
 
@@ -282,6 +283,25 @@ def test_what_is_offered_is_what_is_installed_and_possible(tmp_path):
     assert sources.schemes(policy(tmp_path)) == ["http", "https"]
     assert sources.schemes(policy(tmp_path, import_folder=str(tmp_path))) == ["file", "http", "https"]
     assert sources.schemes(policy(tmp_path, import_schemes=["https", "s3"])) == ["https"]
+
+
+class Example:
+    """A third party's source."""
+
+    def __init__(self, url, policy, credentials):
+        self.given = url, policy, credentials
+
+
+def test_a_third_party_brings_a_scheme_by_an_entry_point(tmp_path, monkeypatch):
+    point = metadata.EntryPoint("example", f"{__name__}:Example", sources.GROUP)
+    monkeypatch.setattr(metadata, "entry_points", lambda **asked: metadata.EntryPoints([point]).select(**asked))
+    allowed = policy(tmp_path, import_schemes=["Example", "https"])
+    credentials = sources.Credentials(bearer="t")
+
+    source = sources.open(" example://host/image ", allowed, credentials)
+
+    assert sources.schemes(allowed) == ["example"]
+    assert source.given == ("example://host/image", allowed, credentials)
 
 
 @pytest.mark.parametrize("port", [22, 25, 79, 81, 3306, 6379, 65535])

@@ -3,6 +3,7 @@
 import contextlib
 import logging
 import threading
+import time
 
 import pytest
 
@@ -250,6 +251,18 @@ def test_a_source_that_falls_silent_is_told(server, count):
 
     with pytest.raises(errors.SourceStalled, match=r"0\.3 seconds"):
         read(source(server, timeout=0.3))
+
+
+def test_a_source_that_sends_a_byte_now_and_then_does_not_keep_anybody_waiting(server):
+    def script(handler) -> None:
+        for _ in range(10_000):
+            handler.wfile.write(b"H")
+            time.sleep(0.05)
+
+    server.scripts = [script]
+
+    with pytest.raises(errors.SourceStalled):
+        source(server, timeout=0.5).look()
 
 
 @pytest.mark.parametrize(
