@@ -207,8 +207,8 @@ class Transfers:
         """
         with self._live.holding(transfer_id):
             transfer = self._own(user, transfer_id, "finalize this transfer")
-            if kinds.download(transfer) and transfer.phase in FINALIZED:
-                # One that was read to its end is finalized unasked: its client cannot know.
+            if kinds.of_disk(transfer) and transfer.phase in FINALIZED:
+                # A download that was read to its end is finalized unasked, and a client that lost our answer asks again.
                 return self._shown.view(user, transfer)
             phases.move(Phase(transfer.phase), Event.FINALIZE)
             self._live.tend(transfer)

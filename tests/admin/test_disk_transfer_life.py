@@ -189,6 +189,20 @@ def test_cancelling_what_is_cancelled_changes_nothing(house):
     assert house.transfers.cancel(house.ann, transfer.id) == ended
 
 
+@pytest.mark.parametrize("direction", ["upload", "download"])
+def test_finalizing_once_more_is_no_error(house, direction):
+    transfer = house.start(house.disk(), direction=direction)
+    if direction == "upload":
+        house.put(path(transfer), disk(MIB))
+    first = house.transfers.finalize(house.ann, transfer.id)
+
+    again = house.transfers.finalize(house.ann, transfer.id)
+
+    assert first.phase == again.phase == "finalizing_success"
+    ended = house.settle(transfer, "finished_success")
+    assert house.transfers.finalize(house.ann, transfer.id) == ended
+
+
 @pytest.mark.parametrize(
     ("first", "then"),
     [("pause", "pause"), ("pause", "finalize"), ("cancel", "resume"), ("cancel", "finalize"), ("extend", "resume")],
