@@ -5,7 +5,7 @@ import statistics
 import time
 from collections.abc import Callable, Sequence
 
-from bench import images, rows, stage
+from bench import images, imports, rows, stage
 from bench.contender import Contender, Run
 
 Pair = tuple[Run, Run]
@@ -65,8 +65,9 @@ def measure(row: rows.Row, on: stage.Stage, *, short: bool, done: Callable[[int]
     """All rounds of one row; `done` is told how many have passed. The first is not counted: in it, every byte is compared."""
     source = on.memory / "source"
     size = row.quick if short else row.size
-    (images.sparse if isinstance(row.does, str) else images.full)(source, size)
-    ours, theirs = Contender(row, on, source, row.ours), Contender(row, on, source, row.theirs)
+    (images.sparse if row.does in ("upload", "download") else images.full)(source, size)
+    side = imports.Import if row.does == "import" else Contender
+    ours, theirs = side(row, on, source, row.ours), side(row, on, source, row.theirs)
     pairs: list[Pair] = []
     began = time.monotonic()
     for number in range(rounds(row, short=short)):

@@ -18,7 +18,7 @@ class Row:
     path: str
     ours: str
     theirs: str
-    does: load.Load | str  # or the act of oVirt's client: "upload", "download"
+    does: load.Load | str  # or the act of oVirt's client: "upload", "download"; or "import"
     size: int
     quick: int
     floor: float | None = None
@@ -110,5 +110,18 @@ ROWS = (
         5.0,
         10.0,
         rounds=3,
+    ),
+    Row(
+        "import",
+        "Import from nginx, to disk, with its SHA-256",
+        "imaged",
+        "curl, sha256sum",
+        "import",
+        4 * GIB,
+        256 * MIB,
+        1.0,
+        1.3,
+        1.0,
+        rounds=5,
     ),
 )
