@@ -22,7 +22,7 @@ class NoSession(ApplianceError):
     code = "no-session"
     status = 401
     says = "There is no such session."
-    hint = "Ask for a new ticket for this transfer, and open a new session with it; of an oVirt client's transfer, ask for its address again."
+    hint = "Ask for a new ticket for this transfer and open a new session; of an oVirt client's transfer, ask for its address again."
 
 
 class SessionReplaced(ApplianceError):
