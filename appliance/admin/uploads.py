@@ -20,7 +20,8 @@ class Uploads:
 
     def check(self, user: views.User, request: views.NewTransfer) -> views.Checked:
         """Would `create` work now? Raises the error that it would raise."""
-        _, _, available = self._admit(user, request)
+        request, domain, available = self._admit(user, request)
+        self._fleet.places.choose(domain, request.host)
         return views.Checked(ok=True, available=available)
 
     def create(self, user: views.User, request: views.NewTransfer) -> str:

@@ -27,6 +27,13 @@ def test_a_check_promises_what_create_does(house):
     assert house.transfers.page(house.ann).items == ()
 
 
+def test_a_check_refuses_what_no_host_would_take(house):
+    house.admin.hosts.maintain(house.host.id, True)
+
+    with pytest.raises(errors.NoHost):
+        house.transfers.check(house.ann, house.request())
+
+
 @pytest.mark.parametrize("domain", ["name", "id"])
 def test_a_domain_is_named_by_id_or_name(house, domain):
     assert house.create(domain=getattr(house.data, domain)).domain == views.Ref(house.data.id, "data")
