@@ -165,6 +165,8 @@ class Image(Base):
     volume: orm.Mapped[str | None] = orm.mapped_column(sa.String(128))
     bootable: orm.Mapped[bool | None]
     label: orm.Mapped[str | None] = orm.mapped_column(sa.String(255))
+    #: Further digests (hex) of the file by algorithm, where somebody computed them as the bytes came: md5 and sha512.
+    digests: orm.Mapped[dict | None]
     description: orm.Mapped[str] = orm.mapped_column(sa.Text, default="", server_default="")
     allocation: orm.Mapped[str] = orm.mapped_column(sa.String(16), default="sparse", server_default="sparse")
     #: Bytes that it takes on the storage, as last told.
@@ -177,6 +179,52 @@ class Image(Base):
     created_at: orm.Mapped[datetime.datetime] = orm.mapped_column(index=True)
     completed_at: orm.Mapped[datetime.datetime | None]
     domain: orm.Mapped[Domain] = orm.relationship(lazy="joined")
+    owner: orm.Mapped[User] = orm.relationship(lazy="joined")
+
+
+class Entry(Base):
+    """What Glance's clients say of an image beside its bytes: it may be there before them. Its id is the image's."""
+
+    __tablename__ = "entries"
+
+    id: orm.Mapped[str] = key()
+    name: orm.Mapped[str | None] = orm.mapped_column(sa.String(255))
+    disk_format: orm.Mapped[str | None] = orm.mapped_column(sa.String(16))
+    container_format: orm.Mapped[str | None] = orm.mapped_column(sa.String(16))
+    visibility: orm.Mapped[str] = orm.mapped_column(sa.String(16))
+    owner_id: orm.Mapped[str] = ref("users.id")
+    protected: orm.Mapped[bool] = orm.mapped_column(default=False)
+    hidden: orm.Mapped[bool] = orm.mapped_column(default=False)
+    #: What a machine needs: a disk of so many GiB, so many MiB of memory.
+    min_disk: orm.Mapped[int] = orm.mapped_column(default=0)
+    min_ram: orm.Mapped[int] = orm.mapped_column(default=0)
+    tags: orm.Mapped[list] = orm.mapped_column(default=list)
+    #: The client's own, by name: text.
+    properties: orm.Mapped[dict] = orm.mapped_column(default=dict)
+    #: The transfer whose bytes wait to be imported: one that was sent by `stage`.
+    staged: orm.Mapped[str | None] = orm.mapped_column(sa.String(36))
+    created_at: orm.Mapped[datetime.datetime] = orm.mapped_column(index=True)
+    updated_at: orm.Mapped[datetime.datetime]
+    owner: orm.Mapped[User] = orm.relationship(lazy="joined")
+
+
+class Task(Base):
+    """What a Glance client asked for that takes its time: it ends with its transfer, and is forgotten some time afterwards."""
+
+    __tablename__ = "tasks"
+
+    id: orm.Mapped[str] = key()
+    type: orm.Mapped[str] = orm.mapped_column(sa.String(32))
+    status: orm.Mapped[str] = orm.mapped_column(sa.String(16), index=True)
+    input: orm.Mapped[dict]
+    result: orm.Mapped[dict | None]
+    message: orm.Mapped[str] = orm.mapped_column(sa.Text, default="")
+    owner_id: orm.Mapped[str] = ref("users.id")
+    image_id: orm.Mapped[str | None] = orm.mapped_column(sa.String(36), index=True)
+    transfer_id: orm.Mapped[str | None] = orm.mapped_column(sa.String(36), index=True)
+    created_at: orm.Mapped[datetime.datetime] = orm.mapped_column(index=True)
+    updated_at: orm.Mapped[datetime.datetime]
+    expires_at: orm.Mapped[datetime.datetime | None]
     owner: orm.Mapped[User] = orm.relationship(lazy="joined")
 
 
