@@ -36,6 +36,7 @@ LARGEST_PIECE = 1 << 20
 # A body of at most so many bytes that has come already goes to the host together with the request's head: the host wakes up once, and no
 # connection to it is taken before.
 TOGETHER = 128 << 10
+NO_BUFFER = contextlib.nullcontext(memoryview(b""))
 
 #: Error codes of the host after which a transfer cannot go on by itself.
 STOPPING = {"no-ticket", "ticket-expired", "ticket-canceled", "no-space"}
@@ -74,19 +75,35 @@ class Relay:
         ended meanwhile.
         """
         headers = [*headers, ("Content-Length", str(body.length))]
-        with self._explained(session), session.holding(body.interrupt), _first(body) as first, self._connection(session) as connection:
-            try:
-                connection.start(method, target, headers, first)
-                self._pump(session, body, connection.sock)
-            except (HostSide, client.Unreachable):
-                log.info("Transfer %s: the host answered before the end of the body", session.ticket.transfer)
-                # Whatever it answers, the request was not sent whole: nothing else can follow on this connection.
-                answer = self._answer(connection)
-                connection.discard()
-            else:
-                answer = self._answer(connection)
+        together = 0 < body.length <= TOGETHER and body.here
+        with _Explained(self, session), session.holding(body.interrupt), buffers.borrow() if together else NO_BUFFER as buffer:
+            first = _first(body, buffer)
+            with self._connection(session) as connection:
+                answer = self._exchange(session, connection, method, target, headers, first, body)
         self._note(session, answer)
         return answer
+
+    def _exchange(
+        self,
+        session: sessions.Session,
+        connection: client.Connection,
+        method: str,
+        target: str,
+        headers: list[tuple[str, str]],
+        first: memoryview,
+        body: httpd.Body,
+    ) -> Answer:
+        """The request, `first` of its body together with its head, and what the host says."""
+        try:
+            connection.start(method, target, headers, first)
+            self._pump(session, body, connection.sock)
+        except (HostSide, client.Unreachable):
+            log.info("Transfer %s: the host answered before the end of the body", session.ticket.transfer)
+            # Whatever it answers, the request was not sent whole: nothing else can follow on this connection.
+            answer = self._answer(connection)
+            connection.discard()
+            return answer
+        return self._answer(connection)
 
     @contextlib.contextmanager
     def receive(
@@ -97,7 +114,7 @@ class Relay:
         `target` is the session's URL, or what lies below it. `interrupt` ends the client's connection. Raises as `send`; a host that fails
         in the middle of its answer is errors.HostDown too.
         """
-        with self._explained(session), session.holding(interrupt), self._connection(session) as connection, buffers.borrow() as buffer:
+        with _Explained(self, session), session.holding(interrupt), self._connection(session) as connection, buffers.borrow() as buffer:
             connection.start("GET", target, list(headers))
             yield connection.response(), buffer
 
@@ -112,17 +129,9 @@ class Relay:
                 connection.discard()
                 raise
 
-    @contextlib.contextmanager
-    def _explained(self, session: sessions.Session) -> Iterator[None]:
-        """Errors of either side as errors of ours."""
-        try:
-            yield
-        except (httpd.ShortBody, httpd.Stalled, client.Unreachable, OSError) as error:
-            # When the session was ended, its sockets were shut down, and that is why.
-            session.check()
-            raise self._error(session, error) from error
-
-    def _error(self, session: sessions.Session, error: Exception) -> errors.ApplianceError:
+    def explain(self, session: sessions.Session, error: Exception) -> errors.ApplianceError:
+        """The error of either side as one of ours. Raises as `Session.check`: when a session was ended, its sockets were shut down."""
+        session.check()
         match error:
             case httpd.ShortBody():
                 return errors.ShortBody()
@@ -196,16 +205,29 @@ class Relay:
             self._sessions.stopped(session, code, answer.body.decode("utf-8", "replace").strip())
 
 
-@contextlib.contextmanager
-def _first(body: httpd.Body) -> Iterator[bytes | memoryview]:
-    """The whole body, if it is small and has come; else nothing of it."""
-    if not 0 < body.length <= TOGETHER or not body.here:
-        yield b""
-        return
-    with buffers.borrow() as buffer:
-        count = body.readinto(buffer[: body.length])
-        TRAFFIC.begin("write", body.path)(count)
-        yield buffer[:count]
+class _Explained:
+    """Inside, what either side fails with is raised as an error of ours."""
+
+    # Not contextlib's, which takes several times as long: each small chunk goes through here.
+    def __init__(self, relay: Relay, session: sessions.Session):
+        self._relay = relay
+        self._session = session
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        if isinstance(error, (httpd.ShortBody, httpd.Stalled, client.Unreachable, OSError)):
+            raise self._relay.explain(self._session, error) from error
+
+
+def _first(body: httpd.Body, buffer: memoryview) -> memoryview:
+    """What fits into `buffer` of the body."""
+    if not buffer:
+        return buffer
+    count = body.readinto(buffer[: body.length])
+    TRAFFIC.begin("write", body.path)(count)
+    return buffer[:count]
 
 
 def _shut_down(sock: socket.socket) -> None:

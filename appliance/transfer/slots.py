@@ -1,8 +1,6 @@
 """How many threads bytes may take: all of a pool but a reserve, so that pages, API and heartbeats always find one."""
 
-import contextlib
 import threading
-from collections.abc import Iterator
 
 from appliance import errors
 
@@ -13,14 +11,20 @@ class Slots:
     def __init__(self, total: int, reserve: int):
         if not 0 <= reserve < total:
             raise ValueError(f"a reserve of {reserve} threads leaves none of {total} for bytes")
-        self._free = threading.BoundedSemaphore(total - reserve)
+        #: Threads that bytes may still take.
+        self.free = total - reserve
+        self._lock = threading.Lock()
 
-    @contextlib.contextmanager
-    def take(self) -> Iterator[None]:
-        """One thread for bytes. Raises errors.Busy at once, without waiting, when bytes have all that they may."""
-        if not self._free.acquire(blocking=False):
-            raise errors.Busy
-        try:
-            yield
-        finally:
-            self._free.release()
+    def take(self) -> "Slots":
+        """A context manager: one thread for bytes. Raises errors.Busy at once, without waiting, when bytes have all that they may."""
+        return self
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if not self.free:
+                raise errors.Busy
+            self.free -= 1
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self.free += 1

@@ -8,6 +8,8 @@ from typing import Any
 
 import cheroot.wsgi
 
+from imaged.httpd.request import line_of
+
 log = logging.getLogger(__name__)
 
 
@@ -49,11 +51,16 @@ class Gateway(cheroot.wsgi.Gateway_10):
         return environ
 
     def start_response(self, status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
-        if self.started_response or exc_info:
-            return super().start_response(status, headers, exc_info)
+        if exc_info:
+            if self.req.sent_headers:
+                raise exc_info[1]
+            # It replaces an answer of which nothing has left.
+            self.req.outheaders = []
+        elif self.started_response:
+            raise RuntimeError("The application begins a second answer")
         self.started_response = True
         self.req.status = status.encode("latin-1")
-        self.req.outheaders += [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers]
+        self.req.outheaders += [line_of(name, value) for name, value in headers]
         return self.write
 
     def respond(self) -> None:

@@ -63,6 +63,13 @@ def _date(second: int) -> bytes:
     return email.utils.formatdate(second, usegmt=True).encode()
 
 
+# The same few headers, nearly all of them; and no secret is long remembered here.
+@functools.lru_cache(64)
+def line_of(name: str, value: str) -> tuple[bytes, bytes]:
+    """One of an answer's headers: its name in small letters, and its line, without the end."""
+    return name.lower().encode("latin-1"), f"{name}: {value}".encode("latin-1")
+
+
 def refusal(status: str, text: str, *lines: str) -> bytes:
     """An answer that ends the connection, in the form of ours: a line of text and `Error-Code`. `lines` are further headers."""
     body = f"{text}\n".encode("latin-1", "replace")
@@ -136,10 +143,10 @@ class Request(cheroot.server.HTTPRequest):
 
     def take_head(self) -> bytes:
         """The answer's head, as it has to be sent now; decides whether the connection stays open."""
-        told = {name.lower(): value for name, value in self.outheaders}
-        lines = [b"HTTP/1.1 " + self.status, *(name + b": " + value for name, value in self.outheaders)]
+        told: dict[bytes, bytes] = dict(self.outheaders)
+        lines = [b"HTTP/1.1 " + self.status, *(line for _, line in self.outheaders)]
         # cheroot would read the rest of the body into memory to keep the connection.
-        says_close = told.get(b"connection", b"").lower() == b"close" or self.status.startswith(b"413")
+        says_close = told.get(b"connection", b"").lower() == b"connection: close" or self.status.startswith(b"413")
         if says_close or self.rfile.remaining or self.conn.close_after_answer or not self.server.ready:
             self.close_connection = True
         if b"content-length" not in told and self.status[:3] not in _BODILESS:

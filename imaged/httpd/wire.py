@@ -42,6 +42,15 @@ class Wire:
         except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
             raise TimeoutError("timed out") from None
 
+    def receive_now(self, view: memoryview) -> int:
+        """What has come, into `view`, without waiting and without a change of the timeout; 0 if nothing has, or that is not known."""
+        if self.encrypted or not view:
+            return 0
+        try:
+            return self.socket.recv_into(view, 0, socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            return 0
+
     def send(self, *pieces: bytes | memoryview) -> None:
         """All of them. `timeout` is for each wait, not for the whole: a slow reader is not a dead one. Raises TimeoutError, OSError."""
         if self.encrypted:

@@ -130,7 +130,7 @@ def test_a_client_that_vanishes_gives_its_thread_back(room, disk):
     for _ in range(20):
         room.open(disk, SIZE).begin(SIZE, b"x" * 1000).close()
 
-    wait_for(lambda: room.slots._free._value == 12, "all slots to be free")
+    wait_for(lambda: room.slots.free == 12, "all slots to be free")
 
 
 def test_the_hosts_no_before_the_end_of_the_body_is_passed_on(tmp_path):

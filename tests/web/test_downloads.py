@@ -109,7 +109,7 @@ def test_a_host_that_refuses_is_down(served):
 
 
 def test_every_download_gives_its_thread_back(served):
-    wait_for(lambda: served.slots._free._value == 12, "all slots to be free")
+    wait_for(lambda: served.slots.free == 12, "all slots to be free")
 
 
 @pytest.mark.parametrize(

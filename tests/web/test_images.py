@@ -308,7 +308,7 @@ def test_a_download_gives_its_thread_back_when_the_client_goes(room, daemon):
     client.connection.sock.recv(1000)
     client.close()
 
-    wait_for(lambda: room.slots._free._value == 12, "the slot to be free")
+    wait_for(lambda: room.slots.free == 12, "the slot to be free")
 
 
 def test_an_unexpected_error_shows_an_id_and_no_more(room, writer, monkeypatch, caplog):
