@@ -16,7 +16,7 @@ from pathlib import Path
 
 from imaged import errors as daemon_errors
 from imaged import nbd
-from imaged.volumes import errors, formats, qemu
+from imaged.volumes import errors, formats, programs, qemu
 from imaged.volumes.domains import check_name
 from imaged.volumes.files import MAX_SIZE
 from imaged.volumes.jobs import Jobs
@@ -169,11 +169,11 @@ class Exports:
         words = [*_words(format, read_only), f"--socket={socket}", qemu.described(file, format, read_only)]
         limits = {"as": MEMORY, "nofile": 1024} | ({"fsize": 0} if read_only else {})
         # TERM: what it has taken it brings to the disk.
-        process = self._starter.submit(qemu.start, "qemu-nbd", words, file, limits, "TERM").result()
+        process = self._starter.submit(qemu.start, "qemu-nbd", words, [file], limits, "TERM").result()
         export = Export(export_id, read_only, socket, process, 0)
         complaint = bytearray()
         readers = [
-            threading.Thread(target=qemu.drain, args=pair, daemon=True, name="export")
+            threading.Thread(target=programs.drain, args=pair, daemon=True, name="export")
             for pair in ((process.stdout, bytearray()), (process.stderr, complaint))
         ]
         for reader in readers:
