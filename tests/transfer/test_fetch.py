@@ -8,6 +8,7 @@ import threading
 import time
 import uuid
 
+import psutil
 import pytest
 
 from appliance import errors
@@ -571,3 +572,38 @@ def test_what_the_host_forgot_is_noticed(server, volume, monkeypatch):
 
     with pytest.raises(fetch.Lost, match="restarted"):
         fetching(server, volume).run()
+
+
+def test_a_daemon_that_is_killed_in_the_middle_leaves_what_is_durable(server, tmp_path, monkeypatch):
+    monkeypatch.setattr(fetch.filling, "FLUSH_BYTES", 1)
+    with rooms.daemon(tmp_path) as own:
+        volume = Volume(own, len(DATA))
+
+        def script(handler) -> None:
+            handler.give(6 * MIB)
+            handler.wfile.flush()
+            wait_for(lambda: volume.durable, "a piece to be durable")
+            psutil.Process(own[0].pid).kill()
+
+        server.scripts = [script]
+        with pytest.raises(fetch.Lost) as lost:
+            fetching(server, volume).run()
+        assert lost.value.code in ("host-down", "no-ticket")
+
+        wait_for(lambda: back(volume), "the daemon to be back")
+        ((start, end),) = volume.durable
+        assert start == 0 and end >= fetch.PIECE
+        server.requests.clear()
+        assert fetching(server, volume).run().size == len(DATA)
+
+        assert server.asked("Range") == [f"bytes={end}-"]
+        assert volume.path.read_bytes() == DATA
+
+
+def back(volume: Volume) -> bool:
+    """Does the daemon take a ticket again?"""
+    try:
+        volume.again()
+    except client.Unreachable:
+        return False
+    return True
