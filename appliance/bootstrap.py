@@ -8,6 +8,7 @@ import pathlib
 import secrets
 import uuid
 
+from cryptography import fernet
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ed25519
 
@@ -24,6 +25,7 @@ class Installation:
     state_dir: pathlib.Path
     ticket_key: ed25519.Ed25519PrivateKey
     csrf_key: bytes
+    import_key: bytes
     ca: pathlib.Path
     certificate: pathlib.Path
     certificate_key: pathlib.Path
@@ -48,6 +50,7 @@ def prepare(settings: config.Config, now: datetime.datetime | None = None) -> In
             state_dir=state,
             ticket_key=_ticket_key(state / "keys" / "tickets.pem"),
             csrf_key=_kept(state / "keys" / "csrf", lambda: secrets.token_bytes(32)),
+            import_key=_kept(state / "keys" / "imports", fernet.Fernet.generate_key),
             ca=state / "ca" / "ca.pem",
             certificate=state / "tls" / "server.pem",
             certificate_key=state / "tls" / "server.key",

@@ -185,6 +185,7 @@ class Config:
         low=1,
         high=1000,
     )
+    import_concurrency: int = setting(3, "Imports that fetch at the same time; others wait for their turn.", unit="imports", low=1, high=64)
     import_bandwidth: int = setting(0, "Bytes a second that one import may take. 0: as many as come.", unit="bytes", low=0, high=1 << 40)
     log_level: str = setting("info", "What is written to the log: this and what is graver.", choices=("debug", "info", "warning", "error"))
 

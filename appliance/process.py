@@ -86,7 +86,9 @@ class Rooms:
         self._authority = authority.Authority(settings.state_dir, settings.certificate_lifetime)
         # At once: the command line may show it to hosts while we run.
         self._authority.context()
-        self.admin = admin.Admin(settings, database, known, signer, self.sessions, authority=self._authority)
+        self.admin = admin.Admin(
+            settings, database, known, signer, self.sessions, authority=self._authority, import_key=installation.import_key
+        )
         self._listening: list[server.Listener] = []
 
     def open(self, bus: wspbus.Bus, stack: contextlib.ExitStack) -> None:
@@ -174,11 +176,11 @@ class Rooms:
 
 
 class Watch(plugins.SimplePlugin):
-    """The administration's monitor and its eye on the proxies, while the bus runs."""
+    """What the administration does unasked, while the bus runs: the monitor, imports, the eye on the proxies."""
 
     def __init__(self, bus: wspbus.Bus, rooms: admin.Admin):
         super().__init__(bus)
-        self._watched = (rooms.monitor, rooms.proxies)
+        self._watched = (rooms.monitor, rooms.importing, rooms.proxies)
 
     def start(self) -> None:
         for each in self._watched:

@@ -16,6 +16,8 @@ from appliance.admin.finalizing import Finalizing
 from appliance.admin.fleet import Fleet
 from appliance.admin.ground import Ground
 from appliance.admin.images import Images
+from appliance.admin.importing import Importing
+from appliance.admin.imports import Imports
 from appliance.admin.issuing import Issuing
 from appliance.admin.live import Live
 from appliance.admin.logins import Logins
@@ -24,6 +26,7 @@ from appliance.admin.moves import Moves
 from appliance.admin.proxies import Proxies
 from appliance.admin.resuming import Resuming
 from appliance.admin.rounds import Rounds
+from appliance.admin.seal import Seal
 from appliance.admin.shown import Shown
 from appliance.admin.sweeping import Sweeping
 from appliance.admin.tending import Tending
@@ -40,8 +43,9 @@ from appliance.transfer import tickets as _tickets
 class Admin:
     """All services, on one migrated database and the transfer room's parts; `sessions` is told whom to call when the host stops data.
 
-    Nothing moves by itself until `monitor.start()`, and no proxy is used until `proxies.start()`. Without an `authority` no host can be
-    enrolled. `clock` is for tests.
+    Nothing moves by itself until `monitor.start()`, nothing is imported until `importing.start()`, and no proxy is used until
+    `proxies.start()`. Without an `authority` no host can be
+    enrolled. `import_key` encrypts what opens the sources of imports. `clock` is for tests.
     """
 
     def __init__(
@@ -52,6 +56,7 @@ class Admin:
         signer: _tickets.Signer,
         sessions: _sessions.Sessions,
         *,
+        import_key: bytes,
         authority: _authority.Authority | None = None,
         clock: Clock | None = None,
     ):

@@ -10,7 +10,7 @@ from appliance.admin import models, names, views
 
 FORMATS = {"iso": ".iso", "qcow2": ".qcow2", "raw": ".img"}
 ALLOCATIONS = ("sparse", "preallocated")
-CLIENTS = ("browser", "api")
+CLIENTS = ("browser", "api", "glance")
 
 #: A browser hashes head, tail and a few samples. What it is asked for when it resumes (these, and the server's own samples) must fit too.
 MAX_RECORDED = 48
@@ -51,6 +51,7 @@ def checked(request: views.NewTransfer, max_size: int) -> views.NewTransfer:
         fingerprint=fingerprint,
         client=request.client,
         host=getattr(request, "host", None),
+        image_id=getattr(request, "image_id", None),
     )
 
 

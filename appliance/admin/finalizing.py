@@ -3,7 +3,7 @@
 import logging
 
 from appliance import errors
-from appliance.admin import admission, events, kinds, live, models, moves, phases, placement
+from appliance.admin import admission, events, kinds, live, models, moves, phases, placement, ranges, views
 from appliance.admin.fleet import Fleet
 from appliance.admin.ground import Ground
 from appliance.admin.phases import Event, Phase
@@ -13,6 +13,8 @@ log = logging.getLogger(__name__)
 
 #: A host that failed at verifying (no qemu-img, a disk that does not read) is asked again after this long, in seconds.
 AGAIN = 30.0
+#: So many missing ranges are listed: thousands would help nobody.
+LISTED = 1000
 #: Failures of a job that say nothing of the image.
 HOSTS_FAULT = ("internal", "no-program")
 
@@ -36,6 +38,47 @@ class Finalizing:
             log.info("Transfer %s (%s) has to wait: %s", transfer.id, transfer.phase, error)
             if transfer.expires_at and transfer.expires_at <= self._ground.clock.now():
                 self._give_up(transfer, error)
+
+    def begin(self, transfer: models.Transfer, user: views.User | None = None, size: int | None = None) -> None:
+        """Ends the sending; the host verifies from now on. `size`: what the image's came to, where that was not known before.
+
+        The caller holds the transfer. Raises errors.NotAllowed, HostDown, HostRefused, and Incomplete: then it stays as it is.
+        """
+        phases.move(Phase(transfer.phase), Event.FINALIZE)
+        size = transfer.size if size is None else size
+        self._live.tend(transfer)
+        self._check_complete(transfer, size)
+        if not self._live.revoke(transfer):
+            raise errors.HostDown(host=transfer.host.name)
+        try:
+            # A chunk that was sent once more may just have been overwriting what counted.
+            self._check_complete(transfer, size)
+        except errors.Incomplete:
+            self._live.connect(transfer)
+            raise
+        self._moves.move(transfer, Event.FINALIZE, user=user, size=size)
+
+    def _check_complete(self, transfer: models.Transfer, size: int) -> None:
+        progress = self._live.progress(transfer)
+        gaps = ranges.missing(progress.durable, size)
+        if gaps and not self._may_have_gaps(transfer, progress):
+            raise errors.Incomplete(missing=ranges.total(gaps), details={"missing": [list(gap) for gap in gaps[:LISTED]]})
+
+    def _may_have_gaps(self, transfer: models.Transfer, progress: live.Progress) -> bool:
+        """Bytes that were not sent are as they should be: nothing is missing."""
+        if not kinds.of_disk(transfer):
+            return False
+        if kinds.download(transfer):
+            return True
+        if kinds.replaces(transfer):
+            # A qcow2 file may have any length: the verification judges it.
+            return bool(progress.durable)
+        with self._ground.database.reading() as session:
+            image = session.get_one(models.Image, transfer.image_id)
+        # A part of what a disk holds may be written over. And of a new one that is known to be zero a client may leave out the zeros: as
+        # oVirt's own does, which ends with a flush. One that broke off has not said that.
+        zero = image.format == "qcow2" or transfer.allocation == "sparse"
+        return image.completed_at is not None or (progress.flushed and zero)
 
     def _step(self, transfer: models.Transfer) -> bool:
         """One step. False if the next one has to wait."""
@@ -82,6 +125,9 @@ class Finalizing:
         return True
 
     def _start(self, control: client.Control, transfer: models.Transfer) -> dict:
+        if kinds.imported(transfer):
+            # What was unpacked may have come to less than the volume has.
+            control.shrink_volume(transfer.domain_id, transfer.volume, transfer.size)
         job = control.verify(
             transfer.domain_id,
             transfer.volume,

@@ -12,6 +12,7 @@ class Fleet:
     """What whoever moves or keeps bytes works with. `connections` are the transfer room's; `authority` is what Hosts says of it."""
 
     def __init__(self, ground: Ground, connections: transfer_hosts.Hosts, authority: authority.Authority | None = None):
+        self.connections = connections
         self.hosts = Hosts(ground, connections, authority)
         self.places = Placement(ground, self.hosts)
         self.domains = Domains(ground, self.hosts, self.places)

@@ -1,14 +1,37 @@
-"""What kind of transfer it is: where those of oVirt's clients, which are of disks that exist, differ from uploads of new images."""
+"""What kind of transfer it is: where imports, and those of oVirt's clients, which are of disks that exist, differ from uploads."""
 
 from appliance.admin import models
+from appliance.admin.phases import Phase
 
 #: The client of transfers that were started through oVirt's API.
 OVIRT = "ovirt"
+#: The client of transfers whose bytes the appliance itself fetches.
+IMPORT = "import"
 
 
 def of_disk(transfer: models.Transfer) -> bool:
     """It is of a disk that was there before it; there are no heartbeats, and whoever knows its ticket may move its bytes."""
     return transfer.client == OVIRT
+
+
+def imported(transfer: models.Transfer) -> bool:
+    """The appliance itself fetches its bytes: there is no client to be there, and none to finalize it."""
+    return transfer.client == IMPORT
+
+
+def beats(transfer: models.Transfer) -> bool:
+    """Its client tells that it is there by heartbeats."""
+    return not of_disk(transfer) and not imported(transfer)
+
+
+def waits(transfer: models.Transfer) -> bool:
+    """It is an import that has not begun: nothing of it is on a host yet."""
+    return imported(transfer) and transfer.phase == Phase.INITIALIZING
+
+
+def word(transfer: models.Transfer) -> str:
+    """What people call it."""
+    return "import" if imported(transfer) else transfer.direction
 
 
 def download(transfer: models.Transfer) -> bool:

@@ -5,6 +5,7 @@ import dataclasses
 import math
 import threading
 from collections.abc import Iterator
+from typing import Protocol
 
 import sqlalchemy as sa
 
@@ -12,7 +13,7 @@ from appliance import errors
 from appliance.admin import admission, kinds, models, preparing, ranges
 from appliance.admin.fleet import Fleet
 from appliance.admin.ground import Ground
-from appliance.transfer import sessions
+from appliance.transfer import fetch, sessions
 from imaged import client
 
 #: Progress is written to the database at most this often for each transfer, in seconds.
@@ -20,6 +21,16 @@ KEEP = 2.0
 
 #: A connection without a byte is given up after this long even if the transfer may be silent for ever, in seconds.
 UNLIMITED = 3600.0
+
+
+class Run(Protocol):
+    """An import at work, or one that has just been: it is asked by any thread."""
+
+    @property
+    def progress(self) -> fetch.Progress: ...
+
+    def stop(self) -> None:
+        """Not one byte more is fetched. Does not wait."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,6 +56,8 @@ class Live:
         self._progress: dict[str, Progress] = {}
         self._kept: dict[str, float] = {}
         self._renewed: dict[str, float] = {}
+        #: Imports, by transfer: those that fetch, and how the others stood when they ended.
+        self.imports: dict[str, Run] = {}
         #: Progress of verifications: {"step", "done", "total"} by transfer.
         self.verify: dict[str, dict] = {}
 
@@ -153,8 +166,10 @@ class Live:
         return True
 
     def cut(self, transfer: models.Transfer) -> None:
-        """Ends the sessions: by way of the appliance not one byte more reaches the host."""
+        """Ends the sessions, or the fetching: by way of the appliance not one byte more reaches the host."""
         self._sessions.end_transfer(transfer.id)
+        if run := self.imports.get(transfer.id):
+            run.stop()
 
     def weed(self, host: models.Host) -> None:
         """Revokes the tickets that the host still has of transfers which have left it meanwhile. Raises errors.HostDown, HostRefused."""
@@ -179,7 +194,7 @@ class Live:
 
     def forget(self, transfer_id: str) -> None:
         """The transfer has ended: nothing of it needs to be remembered."""
-        for table in (self._beats, self._progress, self._kept, self._renewed, self.verify):
+        for table in (self._beats, self._progress, self._kept, self._renewed, self.imports, self.verify):
             table.pop(transfer_id, None)
 
     def touch(self, transfer: models.Transfer) -> None:

@@ -277,6 +277,40 @@ class Transfer(Base):
     #: There as long as the transfer is not finished: a host that works on one is not removed.
     host: orm.Mapped[Host] = orm.relationship(lazy="joined")
     owner: orm.Mapped[User] = orm.relationship(lazy="joined")
+    #: Where its bytes come from, if the appliance fetches them.
+    imported: orm.Mapped["Import | None"] = orm.relationship(lazy="joined", passive_deletes="all")
+
+
+class Import(Base):
+    """Where the bytes of a transfer come from that the appliance itself fetches, and what it found there when it looked last."""
+
+    __tablename__ = "imports"
+
+    transfer_id: orm.Mapped[str] = orm.mapped_column(sa.String(36), sa.ForeignKey("transfers.id", ondelete="CASCADE"), primary_key=True)
+    #: To be shown. The whole one, in whose query may be a secret, is sealed with the credentials; NULL once nothing is fetched any more.
+    url: orm.Mapped[str] = orm.mapped_column(sa.Text)
+    sealed: orm.Mapped[str | None] = orm.mapped_column(sa.Text)
+    #: What was asked for: NULL for what it is.
+    wanted_format: orm.Mapped[str | None] = orm.mapped_column(sa.String(16))
+    unpack: orm.Mapped[bool]
+    #: The SHA-256 of the file as it is at its source, packed or not.
+    checksum: orm.Mapped[str | None] = orm.mapped_column(sa.String(64))
+    find_checksum: orm.Mapped[bool]
+    not_before: orm.Mapped[datetime.datetime | None]
+    looked_at: orm.Mapped[datetime.datetime]
+    validator: orm.Mapped[str | None] = orm.mapped_column(sa.Text)
+    resumable: orm.Mapped[bool]
+    source_size: orm.Mapped[int | None]
+    source_format: orm.Mapped[str] = orm.mapped_column(sa.String(16))
+    compression: orm.Mapped[str | None] = orm.mapped_column(sa.String(16))
+    #: The transfer's size is the image's; else the most that it may be.
+    sized: orm.Mapped[bool]
+    #: Bytes of the file that had come when it was last written down.
+    fetched: orm.Mapped[int] = orm.mapped_column(default=0)
+    #: Further digests of the image that are wanted: hashlib's names.
+    digests: orm.Mapped[list] = orm.mapped_column(default=list)
+    #: [{"name", "status", "message"}, …], in order.
+    steps: orm.Mapped[list] = orm.mapped_column(default=list)
 
 
 class Event(Base):

@@ -33,8 +33,16 @@ OF_DOWNLOADS: dict[Event | Phase, tuple[str, str]] = {
     Phase.FINISHED_SUCCESS: (events.INFO, "{name} was downloaded"),
 }
 
+#: And where an import's is, which needs no client.
+OF_IMPORTS: dict[Event | Phase, tuple[str, str]] = {
+    Event.READY: (events.INFO, "{name} is fetched from its source now"),
+    Event.FINALIZE: (events.INFO, "All of {name} was fetched, and is verified now"),
+}
+
 #: Moves that go on with the reason of the one before.
 _SAME_STORY = (Event.CLEANUP, Event.DONE)
+#: Moves after which nothing is fetched any more: nobody needs the source's credentials.
+_FETCHED = (Event.FINALIZE, Event.CANCEL, Event.FAIL)
 
 
 class Moves:
@@ -92,7 +100,7 @@ class Moves:
         self._ground.events.record(
             session,
             f"transfer-{target}".replace("_", "-"),
-            sentence.format(direction=transfer.direction, name=transfer.name, reason=transfer.reason),
+            sentence.format(direction=kinds.word(transfer), name=transfer.name, reason=transfer.reason),
             severity=severity,
             user=user,
             transfer=transfer,
@@ -111,4 +119,6 @@ def _sentence(transfer: models.Transfer, event: Event, target: Phase) -> tuple[s
     key = target if event is Event.DONE else event
     if kinds.download(transfer) and key in OF_DOWNLOADS:
         return OF_DOWNLOADS[key]
+    if kinds.imported(transfer) and key in OF_IMPORTS:
+        return OF_IMPORTS[key]
     return ENDS[target] if event is Event.DONE else SENTENCES[event]

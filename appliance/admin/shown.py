@@ -1,6 +1,6 @@
 """A transfer as it is shown."""
 
-from appliance.admin import kinds, live, models, phases, ranges, rights, views
+from appliance.admin import kinds, live, models, phases, ranges, rights, steps, views
 from appliance.admin.phases import Phase
 
 
@@ -18,6 +18,8 @@ class Shown:
         actions = phases.actions(phase) if mine else ()
         if kinds.download(transfer):
             actions = tuple(action for action in actions if action != "pause")
+        if kinds.imported(transfer):
+            actions = tuple(action for action in actions if action != "finalize")
         # Whoever knows the ticket's id may move its bytes.
         open_for_bytes = mine and kinds.of_disk(transfer) and phase is Phase.TRANSFERRING and transfer.ticket is not None
         return views.Transfer(
@@ -53,6 +55,28 @@ class Shown:
             correlation_id=transfer.correlation_id,
             transfer_url=self._url(transfer.host.public or self._proxy, transfer) if open_for_bytes else None,
             proxy_url=self._url(self._proxy, transfer) if open_for_bytes else None,
+            imported=self._import(transfer) if transfer.imported else None,
+        )
+
+    def _import(self, transfer: models.Transfer) -> views.Import:
+        source, run = transfer.imported, self._live.imports.get(transfer.id)
+        assert source is not None
+        progress = run.progress if run else None
+        fetched = progress.fetched if progress else source.fetched
+        return views.Import(
+            url=source.url,
+            source_size=source.source_size,
+            source_format=source.source_format,
+            compression=source.compression,
+            sized=source.sized,
+            checksum=source.checksum,
+            resumable=source.resumable,
+            not_before=source.not_before,
+            fetched_bytes=fetched,
+            rate=progress.rate if progress else 0.0,
+            restarts=progress.restarts if progress else 0,
+            trouble=progress.trouble if progress else "",
+            steps=tuple(steps.view(step, fetched, source.source_size) for step in source.steps),
         )
 
     @staticmethod

@@ -68,7 +68,7 @@ class Tending:
         return False
 
     def _look(self, transfer: models.Transfer, up: bool, full: bool) -> bool:
-        if transfer.phase in phases.LIVE:
+        if transfer.phase in phases.LIVE and not kinds.waits(transfer):
             self._look_live(transfer, up, full)
         if transfer.phase in phases.PAUSED:
             if transfer.ticket and up:
@@ -90,7 +90,7 @@ class Tending:
         timeout = self._ground.config.heartbeat_timeout
         if full:
             self._lose(transfer, "no-space", f"Storage domain {transfer.domain.name} is full.")
-        elif not kinds.of_disk(transfer) and self._live.silence(transfer.id) > timeout:
+        elif kinds.beats(transfer) and self._live.silence(transfer.id) > timeout:
             self._lose(
                 transfer,
                 "heartbeat",

@@ -45,9 +45,6 @@ FINALIZED = (Phase.FINALIZING_SUCCESS, Phase.FINISHED_SUCCESS)
 #: The host hashes at most 64 ranges of 64 MiB at once; a piece has at most 1 MiB.
 DIGESTS = 32
 
-#: So many missing ranges are listed: thousands would help nobody.
-LISTED = 1000
-
 
 class Transfers:
     """`bell` tells the monitor that there is something to do."""
@@ -116,12 +113,13 @@ class Transfers:
     def ticket(self, user: views.User, transfer_id: str, direct: bool = False) -> views.Ticket:
         """A signed ticket for writing; `direct`: not through a proxy.
 
-        Raises errors.NotFound, Forbidden, NoSignedTicket, NotAllowed (unless it is transferring), HostDown.
+        Raises errors.NotFound, Forbidden, NoSignedTicket, WorksAlone, NotAllowed (unless it is transferring), HostDown.
         """
         with self._live.holding(transfer_id):
             transfer = self._own(user, transfer_id, "send data to this upload")
             if kinds.of_disk(transfer):
                 raise errors.NoSignedTicket
+            _not_alone(transfer)
             if transfer.phase != Phase.TRANSFERRING:
                 raise errors.NotAllowed(phase=transfer.phase, event="take data")
             # The ticket is on the host when the client gets it, and what has arrived is known as of now: nothing is sent twice.
@@ -162,9 +160,13 @@ class Transfers:
         return self.get(user, transfer_id)
 
     def pieces(self, user: views.User, transfer_id: str) -> views.Pieces:
-        """What the client must hash to resume: the same until it has. Raises errors.NotFound, Forbidden, NotAllowed, HostDown."""
+        """What the client must hash to resume: the same until it has.
+
+        Raises errors.NotFound, Forbidden, WorksAlone, NotAllowed, HostDown.
+        """
         with self._live.holding(transfer_id):
             transfer = self._to_resume(user, transfer_id)
+            _not_alone(transfer)
             phases.move(Phase(transfer.phase), Event.RESUME)
             if transfer.asked is None:
                 self._live.keep(transfer, asked=identity.to_hash(transfer.fingerprint, self._durable(transfer)))
@@ -179,6 +181,7 @@ class Transfers:
             transfer = self._to_resume(user, transfer_id)
             phases.move(Phase(transfer.phase), Event.RESUME)
             if proof is not None:
+                _not_alone(transfer)
                 self._prove(transfer, proof)
             elif transfer.client == "browser":
                 raise errors.Unproven(reason="the file must be shown again")
@@ -203,49 +206,17 @@ class Transfers:
     def finalize(self, user: views.User, transfer_id: str) -> views.Transfer:
         """Ends the sending; the host verifies from now on.
 
-        Raises errors.NotFound, Forbidden, NotAllowed, HostDown, and Incomplete: then it stays as it is.
+        Raises errors.NotFound, Forbidden, WorksAlone, NotAllowed, HostDown, and Incomplete: then it stays as it is.
         """
         with self._live.holding(transfer_id):
             transfer = self._own(user, transfer_id, "finalize this transfer")
             if kinds.of_disk(transfer) and transfer.phase in FINALIZED:
                 # A download that was read to its end is finalized unasked, and a client that lost our answer asks again.
                 return self._shown.view(user, transfer)
-            phases.move(Phase(transfer.phase), Event.FINALIZE)
-            self._live.tend(transfer)
-            self._check_complete(transfer)
-            if not self._live.revoke(transfer):
-                raise errors.HostDown(host=transfer.host.name)
-            try:
-                # A chunk that was sent once more may just have been overwriting what counted.
-                self._check_complete(transfer)
-            except errors.Incomplete:
-                self._live.connect(transfer)
-                raise
-            self._moves.move(transfer, Event.FINALIZE, user=user)
+            _not_alone(transfer)
+            self._finalizing.begin(transfer, user)
         self._bell.ring()
         return self.get(user, transfer_id)
-
-    def _check_complete(self, transfer: models.Transfer) -> None:
-        progress = self._live.progress(transfer)
-        gaps = ranges.missing(progress.durable, transfer.size)
-        if gaps and not self._may_have_gaps(transfer, progress):
-            raise errors.Incomplete(missing=ranges.total(gaps), details={"missing": [list(gap) for gap in gaps[:LISTED]]})
-
-    def _may_have_gaps(self, transfer: models.Transfer, progress: live.Progress) -> bool:
-        """Bytes that were not sent are as they should be: nothing is missing."""
-        if not kinds.of_disk(transfer):
-            return False
-        if kinds.download(transfer):
-            return True
-        if kinds.replaces(transfer):
-            # A qcow2 file may have any length: the verification judges it.
-            return bool(progress.durable)
-        with self._ground.database.reading() as session:
-            image = session.get_one(models.Image, transfer.image_id)
-        # A part of what a disk holds may be written over. And of a new one that is known to be zero a client may leave out the zeros: as
-        # oVirt's own does, which ends with a flush. One that broke off has not said that.
-        zero = image.format == "qcow2" or transfer.allocation == "sparse"
-        return image.completed_at is not None or (progress.flushed and zero)
 
     def _prove(self, transfer: models.Transfer, proof: views.Proof) -> None:
         """Raises errors.DifferentFile unless everything that the proof shows is what was recorded, and what the host holds."""
@@ -302,3 +273,9 @@ def find(session: orm.Session, transfer_id: str) -> models.Transfer:
     if transfer is None:
         raise errors.NotFound(what="transfer")
     return transfer
+
+
+def _not_alone(transfer: models.Transfer) -> None:
+    """Raises errors.WorksAlone for an import: no client has its bytes."""
+    if kinds.imported(transfer):
+        raise errors.WorksAlone

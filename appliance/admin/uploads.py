@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
 from appliance import errors
-from appliance.admin import admission, domains, events, live, models, moves, rights, views
+from appliance.admin import admission, domains, events, kinds, live, models, moves, rights, views
 from appliance.admin.fleet import Fleet
 from appliance.admin.ground import Ground
 from appliance.admin.phases import Event, Phase
@@ -20,7 +20,7 @@ class Uploads:
 
     def check(self, user: views.User, request: views.NewTransfer) -> views.Checked:
         """Would `create` work now? Raises the error that it would raise."""
-        request, domain, available = self._admit(user, request)
+        request, domain, available = self.admit(user, request)
         self._fleet.places.choose(domain, request.host)
         return views.Checked(ok=True, available=available)
 
@@ -30,21 +30,11 @@ class Uploads:
         Raises errors.Forbidden, BadName, Invalid, NotFound (domain), WrongDomain, NameTaken, NoSpace, HostDown, HostRefused.
         Then nothing is left of it.
         """
-        request, domain, _ = self._admit(user, request)
+        request, domain, _ = self.admit(user, request)
         transfer, image = self._new(user, request, domain)
         with self._live.holding(transfer.id):
-            try:
-                with self._ground.database.session() as session:
-                    session.add(image)
-                    session.flush()
-                    session.add(transfer)
-                    session.flush()
-                    message = f"An upload of {request.name} ({units.size(request.size)}) to {domain.name} was started"
-                    self._ground.events.record(session, "transfer-created", message, user=user, transfer=transfer, image=image)
-            except IntegrityError:
-                raise errors.NameTaken(domain=domain.name, name=request.name) from None
-            with self._ground.database.reading() as session:
-                transfer = session.get_one(models.Transfer, transfer.id)
+            message = f"An upload of {request.name} ({units.size(request.size)}) to {domain.name} was started"
+            transfer = self._record(user, request, domain, transfer, image, message)
             try:
                 self._live.connect(transfer)
             except errors.ApplianceError as error:
@@ -54,20 +44,32 @@ class Uploads:
             self._live.beat(transfer.id)
         return transfer.id
 
-    def _admit(self, user: views.User, request: views.NewTransfer) -> tuple[views.NewTransfer, models.Domain, int]:
+    def wait(self, user: views.User, request: views.NewTransfer, domain: models.Domain, source: models.Import) -> str:
+        """Records an import, which begins when its turn comes, and returns the transfer's id. `request` and `domain` as `admit` gave them.
+
+        Raises errors.NameTaken, errors.NoHost, errors.HostDown.
+        """
+        transfer, image = self._new(user, request, domain)
+        transfer.client, transfer.imported = kinds.IMPORT, source
+        message = f"An import of {request.name} from {source.url} to {domain.name} was asked for"
+        return self._record(user, request, domain, transfer, image, message).id
+
+    def admit(self, user: views.User, request: views.NewTransfer) -> tuple[views.NewTransfer, models.Domain, int]:
+        """The request in its normal form, where it leads to, and how many bytes are available there. Raises as `create`."""
         rights.upload(user)
         request = admission.checked(request, self._ground.config.max_image_size)
         with self._ground.database.reading() as session:
             domain = domains.find(session, request.domain)
             admission.suits(domain, request.format)
-            admission.name_free(session, domain, request.name)
+            if request.image_id is None:
+                admission.name_free(session, domain, request.name)
         numbers = self._fleet.domains.ask(domain)
         admission.fits(domain, numbers["available"], request)
         return request, domain, numbers["available"]
 
     def _new(self, user: views.User, request: views.NewTransfer, domain: models.Domain) -> tuple[models.Transfer, models.Image]:
         now = self._ground.clock.now()
-        image_id, transfer_id = models.new_id(), models.new_id()
+        image_id, transfer_id = request.image_id or models.new_id(), models.new_id()
         same = {
             "name": request.name,
             "size": request.size,
@@ -79,9 +81,8 @@ class Uploads:
             "volume": image_id + admission.FORMATS[request.format],
             "created_at": now,
         }
-        image = models.Image(
-            id=image_id, status="locked", claim=request.name, allocation=request.allocation, transfer_id=transfer_id, **same
-        )
+        claim = request.name if request.image_id is None else None
+        image = models.Image(id=image_id, status="locked", claim=claim, allocation=request.allocation, transfer_id=transfer_id, **same)
         shown = request.fingerprint or views.Fingerprint()
         transfer = models.Transfer(
             id=transfer_id,
@@ -100,6 +101,34 @@ class Uploads:
             **same,
         )
         return transfer, image
+
+    def _record(
+        self,
+        user: views.User,
+        request: views.NewTransfer,
+        domain: models.Domain,
+        transfer: models.Transfer,
+        image: models.Image,
+        message: str,
+    ) -> models.Transfer:
+        """Image and transfer are in the database, with the event's `message`. Raises errors.NameTaken, errors.IdTaken."""
+        try:
+            with self._ground.database.session() as session:
+                session.add(image)
+                session.flush()
+                session.add(transfer)
+                session.flush()
+                self._ground.events.record(session, "transfer-created", message, user=user, transfer=transfer, image=image)
+        except IntegrityError:
+            raise self._taken(request, domain) from None
+        with self._ground.database.reading() as session:
+            return session.get_one(models.Transfer, transfer.id)
+
+    @staticmethod
+    def _taken(request: views.NewTransfer, domain: models.Domain) -> errors.ApplianceError:
+        if request.image_id is not None:
+            return errors.IdTaken(id=request.image_id)
+        return errors.NameTaken(domain=domain.name, name=request.name)
 
     def _undo(self, transfer: models.Transfer, error: errors.ApplianceError) -> None:
         """Nothing is left of an upload that could not be started. If the host cannot be asked now, the monitor sees to it."""

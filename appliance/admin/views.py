@@ -158,9 +158,10 @@ class Image:
 
 @dataclass(frozen=True)
 class Transfer:
-    """One upload, or one download by an oVirt client; `host` is None once it was removed.
+    """One upload, one import, or one download by an oVirt client; `host` is None once it was removed.
 
-    `actions` are those that the phase allows, to the one who asked; `verify` is the running check's progress.
+    `actions` are those that the phase allows, to the one who asked; `verify` is the running check's progress. `imported` tells of an
+    import: `size` is then the most that may come, until it is known what does.
 
     The last ones are those of an oVirt client's transfer: `inactivity_timeout` in seconds, 0 for any; `transfer_url` (on the host) and
     `proxy_url` (here) are credentials: None unless its ticket is on the host, and for who may not change the transfer.
@@ -198,6 +199,42 @@ class Transfer:
     correlation_id: str | None
     transfer_url: str | None
     proxy_url: str | None
+    imported: "Import | None" = None
+
+
+@dataclass(frozen=True)
+class Step:
+    """What is done with an image on its arrival. `status` is waiting, running, done, skipped or failed; `done` and `total` count bytes."""
+
+    name: str
+    status: str
+    done: int
+    total: int | None
+    message: str
+
+
+@dataclass(frozen=True)
+class Import:
+    """How an import stands; sizes are bytes, of the file as it is at its source.
+
+    `url` is without its query, in which there may be a secret. `source_size` is None if the source does not tell; `sized`: how large the
+    image will be is known. `rate` in bytes a second; `restarts` is how often a source that gives no parts was read again from its
+    beginning; `trouble` is a sentence, "" while all goes well.
+    """
+
+    url: str
+    source_size: int | None
+    source_format: str
+    compression: str | None
+    sized: bool
+    checksum: str | None
+    resumable: bool
+    not_before: datetime.datetime | None
+    fetched_bytes: int
+    rate: float
+    restarts: int
+    trouble: str
+    steps: tuple[Step, ...]
 
 
 @dataclass(frozen=True)
@@ -314,6 +351,71 @@ class NewTransfer:
     fingerprint: Fingerprint | None = None
     client: str = "api"
     host: str | None = None
+    #: The new image's; such an image does not claim its name: several may have it.
+    image_id: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class NewSource:
+    """A file somewhere else, and what opens it: a user and a password, or a bearer token. None of these is ever shown.
+
+    `find_checksum`: its SHA-256 is looked for beside it.
+    """
+
+    url: str = field(repr=False)
+    user: str = field(default="", repr=False)
+    password: str = field(default="", repr=False)
+    bearer: str = field(default="", repr=False)
+    find_checksum: bool = False
+
+
+@dataclass(frozen=True)
+class Found:
+    """A file at its source, as it is now. `url` can be shown; `name` is what an image of it may be called.
+
+    `size` and `unpacked_size` are None where nothing tells. `format` is the image's, `compression` what is around it. `resumable`: an
+    import that breaks off goes on where it was. `checksum` (SHA-256 in hex) is that of the file, where it was asked for.
+    """
+
+    url: str
+    name: str
+    size: int | None
+    content_type: str
+    resumable: bool
+    compression: str | None
+    unpacked_size: int | None
+    format: str
+    checksum: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class NewImport(NewSource):
+    """An import that somebody asks for. `domain`, `host` and `allocation` as for an upload.
+
+    `name` and `format`: None for what they are at the source. `checksum` is that of the file as it is there, packed or not; without
+    `unpack` a packed file stays packed. It begins when it is `not_before` (None: now), and a place is free. `image_id` is the id that the
+    image is to have; `digests` of the image that are wanted beside its SHA-256, by hashlib's names.
+    """
+
+    domain: str
+    name: str | None = None
+    format: str | None = None
+    allocation: str = "sparse"
+    checksum: str | None = None
+    unpack: bool = True
+    not_before: datetime.datetime | None = None
+    host: str | None = None
+    image_id: str | None = None
+    digests: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Methods:
+    """What can be imported: schemes of URLs, what is unpacked, formats of images."""
+
+    schemes: tuple[str, ...]
+    compressions: tuple[str, ...]
+    formats: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -362,3 +464,82 @@ class Proof:
     size: int
     modified: float | None = None
     pieces: tuple[Piece, ...] = field(default=())
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What a Glance client says of an image. `min_disk` is GiB, `min_ram` MiB; `properties` are its own, text by name."""
+
+    name: str | None = None
+    disk_format: str | None = None
+    container_format: str | None = None
+    visibility: str = "shared"
+    protected: bool = False
+    hidden: bool = False
+    min_disk: int = 0
+    min_ram: int = 0
+    tags: tuple[str, ...] = ()
+    properties: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class NewEntry:
+    """An image that a Glance client announces; `id` is a UUID that it chose."""
+
+    facts: Facts
+    id: str | None = None
+
+
+@dataclass(frozen=True)
+class Entry:
+    """An image as Glance's clients know it; `status` is their word. Sizes, `store` (a domain's name) and digests (hex) once they are known.
+
+    `staged` is the transfer whose bytes wait to be imported.
+    """
+
+    id: str
+    facts: Facts
+    status: str
+    owner: str
+    owner_id: str
+    size: int | None
+    virtual_size: int | None
+    md5: str | None
+    sha512: str | None
+    store: str | None
+    staged: str | None
+    created_at: datetime.datetime
+    updated_at: datetime.datetime
+
+    @property
+    def shown_name(self) -> str:
+        return self.facts.name or self.id
+
+
+@dataclass(frozen=True)
+class Deposit:
+    """Where the bytes of an image go that a client sends in one piece: the ticket's id on the host, for so many bytes."""
+
+    entry: str
+    transfer: str
+    host: Ref
+    ticket: str
+    size: int
+
+
+@dataclass(frozen=True)
+class Task:
+    """What a Glance client asked for that takes its time. `status` is pending, processing, success or failure, `message` says why."""
+
+    id: str
+    type: str
+    status: str
+    input: dict[str, Any]
+    result: dict[str, Any] | None
+    message: str
+    owner: str
+    owner_id: str
+    image_id: str | None
+    created_at: datetime.datetime
+    updated_at: datetime.datetime
+    expires_at: datetime.datetime | None

@@ -7,6 +7,7 @@ They are declared in the modules of this package, one for each noun, and found h
 """
 
 from appliance.errors.data import *  # noqa: F403
+from appliance.errors.entries import *  # noqa: F403
 from appliance.errors.hosts import *  # noqa: F403
 from appliance.errors.images import *  # noqa: F403
 from appliance.errors.imports import *  # noqa: F403

@@ -262,3 +262,36 @@ class BadProxy(ApplianceError):
     status = 500
     says = "The proxy that the environment names cannot be used: {reason}."
     hint = "An administrator corrects http_proxy, https_proxy or no_proxy in the environment of the appliance."
+
+
+class FormatRefused(ApplianceError):
+    code = "format-refused"
+    status = 422
+    says = "{name} cannot be imported like this: {reason}."
+    hint = "Leave the format out, or bring the image into the format that is wanted with qemu-img convert first."
+
+
+class TooManyQueries(ApplianceError):
+    """As many sources as may are being asked what they have."""
+
+    code = "too-many-queries"
+    status = 503
+    says = "Too many addresses are looked at in this moment."
+    hint = "Try again in a moment."
+    retry_after = 5
+
+
+class WorksAlone(ApplianceError):
+    """A client wants to send an import's bytes, or to end it."""
+
+    code = "works-alone"
+    status = 409
+    says = "This is an import: the appliance itself fetches its bytes, and ends it when all are there."
+    hint = "Wait for it; it can be paused, resumed and cancelled."
+
+
+class SecretLost(ApplianceError):
+    code = "secret-lost"
+    status = 500
+    says = "The address and the credentials of this import cannot be read: the key that they were encrypted with is not there any more."
+    hint = "Start the import anew. An administrator keeps keys/imports of the state directory together with the database."

@@ -83,6 +83,10 @@ class Control:
     def complete_volume(self, domain: str, name: str) -> dict:
         return self._call("POST", _path("domains", domain, "volumes", name, "complete"), timeout=DISK)
 
+    def shrink_volume(self, domain: str, name: str, size: int) -> dict:
+        """The volume that is being filled is cut off at `size` bytes."""
+        return self._call("POST", _path("domains", domain, "volumes", name, "shrink"), {"size": size}, timeout=DISK)
+
     def reset_volume(self, domain: str, name: str, size: int = 0) -> dict:
         """Drops the complete volume's content; its file has `size` bytes of zeros then."""
         return self._call("POST", _path("domains", domain, "volumes", name, "reset"), {"size": size}, timeout=DISK)

@@ -1,4 +1,4 @@
-"""/domains/ID/volumes…: create, look, complete, reset, compare, verify, export, delete."""
+"""/domains/ID/volumes…: create, look, shrink, complete, reset, compare, verify, export, delete."""
 
 import functools
 import os
@@ -22,6 +22,7 @@ def routes(context: Any) -> list[tuple[re.Pattern[str], object]]:
         (re.compile(r"/domains/([^/]+)/volumes\Z"), All(context.volumes)),
         (re.compile(rf"{VOLUME}\Z"), One(context.volumes, context.jobs, context.exports)),
         (re.compile(rf"{VOLUME}/complete\Z"), Complete(context.volumes)),
+        (re.compile(rf"{VOLUME}/shrink\Z"), Shrink(context.volumes)),
         (re.compile(rf"{VOLUME}/reset\Z"), Reset(context.volumes, context.jobs, context.exports)),
         (re.compile(rf"{VOLUME}/digests\Z"), Digests(context.volumes)),
         (re.compile(rf"{VOLUME}/verify\Z"), Verify(context.volumes, context.jobs, context.exports)),
@@ -76,6 +77,15 @@ class Complete:
 
     def post(self, request: Request, domain: str, name: str) -> Response:
         return handlers.json_response(self._volumes.complete(domain, name).as_json())
+
+
+class Shrink:
+    def __init__(self, volumes):
+        self._volumes = volumes
+
+    def post(self, request: Request, domain: str, name: str) -> Response:
+        size = handlers.field(handlers.json_body(request), "size", int)
+        return handlers.json_response(self._volumes.shrink(domain, name, size).as_json())
 
 
 class Reset(_Used):

@@ -78,6 +78,24 @@ class Partial:
         finally:
             os.close(file)
 
+    def shrink(self, size: int) -> None:
+        """Cuts the file off behind what it was to hold, which turned out to be less than it was made for; repeatable.
+
+        Raises NoVolume, NotAFile, Conflict where it would grow.
+        """
+        file = files.open_(self._directory, self._file_name, os.O_RDWR)
+        if file is None:
+            raise volume.missing(self._domain, self._name)
+        try:
+            before = os.fstat(file).st_size
+            if size > before:
+                raise daemon_errors.Conflict(f"Volume {self._name!r} has {before} bytes: it can be cut off, and does not grow to {size}")
+            if size < before:
+                os.ftruncate(file, size)
+                os.fsync(file)
+        finally:
+            os.close(file)
+
     def remove_unfinished(self) -> None:
         """Removes what a crash left of making a disk. Raises Exists where it may be an upload's, of which something has arrived."""
         if files.look(self._directory, self._file_name + journal.SUFFIX) is not None:

@@ -182,6 +182,19 @@ class Volumes:
                 os.close(file)
             return volume.get(domain, directory, name)
 
+    def shrink(self, domain_id: str, name: str, size: int) -> Volume:
+        """The volume that is being filled has `size` bytes, no more than before. Repeatable.
+
+        Raises as `get`, BadRequest; NoVolume for a complete one; Conflict where it would grow.
+        """
+        volume.check_name(name)
+        if not 0 < size <= MAX_SIZE:
+            raise daemon_errors.BadRequest(f"Invalid size {size}: a volume has 1 to {MAX_SIZE} bytes")
+        domain = self._domains.get(domain_id)
+        with domain.directory() as directory, self._lock:
+            Partial(self._domains, domain, directory, name).shrink(size)
+            return volume.get(domain, directory, name)
+
     def digests(self, domain_id: str, name: str, ranges: list[tuple[int, int]]) -> list[str]:
         """SHA-256 (hex) of each half-open range of bytes. Raises as `get`, and BadRequest, OutOfRange, TooLarge."""
         digests.check(ranges)

@@ -10,6 +10,7 @@ import threading
 import time
 import urllib.parse
 
+from cryptography import fernet
 from cryptography.hazmat.primitives.asymmetric import ed25519
 
 from appliance import config, errors
@@ -117,6 +118,7 @@ class House:
         self.daemon = daemon
         self.clock = TurnedClock()
         self.authority = None
+        self.import_key = fernet.Fernet.generate_key()
         self.config = config.Config(state_dir=directory, **settings)
         self.database = database
         self.crash()
@@ -146,6 +148,7 @@ class House:
             tickets.Signer(key, "here", 300),
             self.sessions,
             authority=self.authority,
+            import_key=self.import_key,
             clock=self.clock,
         )
 

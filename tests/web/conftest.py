@@ -57,7 +57,7 @@ class Appliance:
     def __init__(self, directory: pathlib.Path):
         self.directory = directory
         self.config = config.Config(state_dir=directory, monitor_interval=0.5, login_attempts=3)
-        bootstrap.prepare(self.config)
+        made = bootstrap.prepare(self.config)
         self._start_daemon()
         databases.migrated(directory)
         books = database.Database(self.config.database_url)
@@ -65,11 +65,14 @@ class Appliance:
         known = hosts.Hosts()
         live = sessions.Sessions(tickets.Verifier(key.public_key(), "test", tickets.now(), 5))
         signer = tickets.Signer(key, "test", 300)
-        self.admin = Admin(self.config, books, known, signer, live, authority=authority.Authority(directory, 86400.0))
+        self.admin = Admin(
+            self.config, books, known, signer, live, authority=authority.Authority(directory, 86400.0), import_key=made.import_key
+        )
         host = self.admin.hosts.ensure("local", f"unix:{directory}/control", f"unix:{directory}/images")
         for name, kind in (("data", "data"), ("iso", "iso")):
             self.admin.domains.ensure(name, kind, host, str(directory / "domains" / name))
         self.admin.monitor.start()
+        self.admin.importing.start()
         for role, name in NAMES.items():
             self.admin.users.add(name, PASSWORD, role)
         self.tokens = {role: self.admin.tokens.add(name) for role, name in NAMES.items()}
@@ -101,6 +104,7 @@ class Appliance:
     def stop(self) -> None:
         self.server.stop()
         self._serving.join()
+        self.admin.importing.stop()
         self.admin.monitor.stop()
         self._daemon.stdin.close()
         self._daemon.wait(10)

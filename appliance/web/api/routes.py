@@ -28,7 +28,8 @@ class Route:
     """One method of one path. `answer` is the model of the JSON that it gives (None: no body, or bytes), with `status`.
 
     `body` is the model of its JSON body, which may be left out when `body_optional`; `refusals` are the errors that it may meet beside
-    the ones that every request may. A `public` route takes no login: what authorises is in the body, or nothing needs to.
+    the ones that every request may. What it makes is found below `location`, where that is not its own path.
+    A `public` route takes no login: what authorises is in the body, or nothing needs to.
     """
 
     method: str
@@ -42,6 +43,7 @@ class Route:
     body: type[models.Request] = models.Nothing
     body_optional: bool = False
     refusals: tuple[type[errors.ApplianceError], ...] = ()
+    location: str | None = None
     streams: bool = False
     public: bool = False
 
@@ -79,6 +81,42 @@ ALWAYS = (errors.NotLoggedIn, errors.BadRequest, errors.Invalid, errors.Internal
 HOST = (errors.HostDown, errors.HostRefused)
 START = (errors.BadName, errors.NameTaken, errors.NoHost, errors.NoSpace, errors.WrongDomain, errors.NotFound, *HOST)
 ACT = (errors.Forbidden, errors.NotAllowed, errors.NoHost, *HOST)
+#: What a source may be refused for, and what it may answer.
+LOOK = (
+    errors.BadUrl,
+    errors.UserInUrl,
+    errors.BadCredentials,
+    errors.SchemeRefused,
+    errors.PortRefused,
+    errors.AddressRefused,
+    errors.FileRefused,
+    errors.UnknownName,
+    errors.SourceUnreachable,
+    errors.BadCertificate,
+    errors.BadRedirect,
+    errors.SourceMissing,
+    errors.SourceForbidden,
+    errors.SourceFailed,
+    errors.SourceRange,
+    errors.SourceEncoded,
+    errors.SourceGarbled,
+    errors.SourceStalled,
+    errors.SourceReset,
+    errors.SourceShort,
+    errors.SourceLong,
+    errors.SourceChanged,
+    errors.NotAnImage,
+    errors.NoChecksum,
+    errors.UnknownCompression,
+    errors.ArchiveTruncated,
+    errors.ArchiveDamaged,
+    errors.ArchiveTrailing,
+    errors.ArchiveMemory,
+    errors.ArchiveTooLarge,
+    errors.BadAuthorities,
+    errors.BadProxy,
+    errors.TooManyQueries,
+)
 
 ROUTES: tuple[Route, ...] = (
     Route("GET", "/me", me.show, "Who am I?", models.Me),
@@ -212,7 +250,7 @@ ROUTES: tuple[Route, ...] = (
         roles=UPLOADERS,
         body=models.NewTicket,
         body_optional=True,
-        refusals=ACT,
+        refusals=(errors.WorksAlone, *ACT),
     ),
     Route(
         "POST",
@@ -230,7 +268,7 @@ ROUTES: tuple[Route, ...] = (
         "Which parts of its file a resuming browser must hash",
         models.Pieces,
         roles=UPLOADERS,
-        refusals=ACT,
+        refusals=(errors.WorksAlone, *ACT),
     ),
     Route(
         "POST",
@@ -241,7 +279,7 @@ ROUTES: tuple[Route, ...] = (
         roles=UPLOADERS,
         body=models.Resume,
         body_optional=True,
-        refusals=(errors.DifferentFile, errors.Unproven, *ACT),
+        refusals=(errors.DifferentFile, errors.Unproven, errors.WorksAlone, *ACT),
     ),
     Route("POST", "/transfers/{id}/pause", transfers.pause, "Pause", models.Transfer, roles=UPLOADERS, refusals=ACT),
     Route(
@@ -260,7 +298,30 @@ ROUTES: tuple[Route, ...] = (
         "Everything was sent: verify it",
         models.Transfer,
         roles=UPLOADERS,
-        refusals=(errors.Incomplete, *ACT),
+        refusals=(errors.Incomplete, errors.WorksAlone, *ACT),
+    ),
+    Route("GET", "/imports/methods", imports.methods, "What can be imported, and from where", models.Methods, roles=UPLOADERS),
+    Route(
+        "POST",
+        "/imports/query",
+        imports.query,
+        "What is at a source?",
+        models.Found,
+        roles=UPLOADERS,
+        body=models.NewSource,
+        refusals=LOOK,
+    ),
+    Route(
+        "POST",
+        "/imports",
+        imports.create,
+        "Import an image from a URL",
+        models.Transfer,
+        status=201,
+        location="/transfers",
+        roles=UPLOADERS,
+        body=models.NewImport,
+        refusals=(errors.BadChecksum, errors.FormatRefused, *LOOK, *START),
     ),
     Route("GET", "/events", events.index, "What happened, newest first", models.Events, query=models.EventsQuery),
 )
@@ -285,7 +346,7 @@ def find(method: str, path: str) -> tuple[Route, dict[str, str]]:
 def shown(model: type[models.View], result: object) -> dict:
     """`result`, which has the attributes or keys that `model` names, as JSON-able values."""
     try:
-        return model.model_validate(result).model_dump(mode="json")
+        return model.model_validate(result).model_dump(mode="json", by_alias=True)
     except pydantic.ValidationError as error:
         # Not the client's doing: it must not pass for a bad request.
         raise RuntimeError(f"{model.__name__} promises what was not given") from error
@@ -298,5 +359,5 @@ def render(route: Route, result: object) -> answers.Answer:
     if route.answer is None:
         return answers.Answer(route.status)
     content = shown(route.answer, result)
-    headers = {"Location": f"{PREFIX}{route.path}/{content['id']}"} if route.status == 201 else {}
+    headers = {"Location": f"{PREFIX}{route.location or route.path}/{content['id']}"} if route.status == 201 else {}
     return answers.of_json(content, route.status, **headers)

@@ -1,0 +1,111 @@
+"""The worker that fetches what is to be imported: as many imports at once as may, each in a thread of its own, in their order."""
+
+import logging
+import threading
+import time
+
+import sqlalchemy as sa
+
+from appliance.admin import finalizing, kinds, live, models, moves
+from appliance.admin.bell import Bell
+from appliance.admin.fleet import Fleet
+from appliance.admin.ground import Ground
+from appliance.admin.import_run import Run, Tools
+from appliance.admin.phases import Phase
+from appliance.admin.seal import Seal
+from appliance.transfer.sources import guard
+
+log = logging.getLogger(__name__)
+
+#: Seconds before one that could not go on is tried again.
+AGAIN = 2.0
+#: Seconds that fetches are waited for at the end.
+LEAVE = 2.0
+
+
+class Importing:
+    """Looks each `monitor_interval`, or when the `bell` is rung. All that it must remember is in the database and on the hosts."""
+
+    def __init__(
+        self, ground: Ground, fleet: Fleet, live: live.Live, moves: moves.Moves, finalizing: finalizing.Finalizing, seal: Seal, bell: Bell
+    ):
+        self._ground = ground
+        self._live = live
+        self._bell = bell
+        self._tools = Tools(ground, fleet, live, moves, finalizing, seal, guard.Policy.of(ground.config))
+        self._stopping = False
+        self._thread: threading.Thread | None = None
+        self._lock = threading.Lock()
+        self._running: dict[str, tuple[Run, threading.Thread]] = {}
+        #: Until when those that could not go on are left alone, by the steady clock.
+        self._resting: dict[str, float] = {}
+
+    def start(self) -> None:
+        """Begins to work, in threads of its own. The first look finds what a process before has begun."""
+        self._stopping = False
+        self._thread = threading.Thread(target=self._work_on, name="imports", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Nothing is fetched any more when this returns; the next start goes on with it."""
+        self._stopping = True
+        self._bell.ring()
+        if self._thread is not None:
+            self._thread.join()
+        with self._lock:
+            running = list(self._running.values())
+        for run, _ in running:
+            run.stop()
+        until = time.monotonic() + LEAVE
+        for _, thread in running:
+            thread.join(max(0.0, until - time.monotonic()))
+
+    def tick(self) -> None:
+        """Begins what is due, as far as there is room."""
+        for transfer_id in self._due():
+            with self._lock:
+                if self._stopping or len(self._running) >= self._ground.config.import_concurrency:
+                    return
+                if transfer_id in self._running or self._ground.clock.steady() < self._resting.get(transfer_id, 0.0):
+                    continue
+                run = Run(self._tools, transfer_id)
+                thread = threading.Thread(target=self._work, args=(run, transfer_id), name=f"import {transfer_id}", daemon=True)
+                self._running[transfer_id] = run, thread
+                self._live.imports[transfer_id] = run
+            thread.start()
+
+    def _due(self) -> list[str]:
+        """The ids of those that fetch, or may begin to; those that have begun first, then the oldest."""
+        moving = models.Transfer.phase == str(Phase.TRANSFERRING)
+        may = sa.or_(models.Import.not_before.is_(None), models.Import.not_before <= self._ground.clock.now())
+        due = (
+            sa.select(models.Transfer.id)
+            .join(models.Import)
+            .where(models.Transfer.client == kinds.IMPORT, sa.or_(moving, (models.Transfer.phase == str(Phase.INITIALIZING)) & may))
+            .order_by(sa.not_(moving), models.Transfer.created_at)
+        )
+        with self._ground.database.reading() as session:
+            return list(session.scalars(due))
+
+    def _work(self, run: Run, transfer_id: str) -> None:
+        try:
+            run.run()
+        finally:
+            with self._lock:
+                del self._running[transfer_id]
+                self._resting = {id: until for id, until in self._resting.items() if until > self._ground.clock.steady()}
+                if run.progress.trouble:
+                    self._resting[transfer_id] = self._ground.clock.steady() + AGAIN
+            # The next one begins, and the monitor ends this one.
+            self._bell.ring()
+
+    def _work_on(self) -> None:
+        heard = 0
+        while not self._stopping:
+            try:
+                self.tick()
+            except Exception:
+                # It outlives every fault: the next look may see it mended.
+                log.exception("The imports could not be looked at")
+            self._bell.wait(heard, self._ground.config.monitor_interval)
+            heard = self._bell.rung
