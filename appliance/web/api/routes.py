@@ -8,7 +8,7 @@ import pydantic
 
 from appliance import errors
 from appliance.web import answers
-from appliance.web.api import domains, events, hosts, images, me, models, transfers
+from appliance.web.api import domains, events, hosts, images, imports, me, models, transfers
 
 PREFIX = "/api/v1"
 
