@@ -85,6 +85,10 @@ class Admin:
         finalizing = Finalizing(ground, fleet, live, moves)
         shown = Shown(live, _addresses.images(config))
         self.transfers = Transfers(ground, fleet, live, moves, finalizing, resuming, uploads, disk_transfers, shown, issuing, bell)
+        # What is fetched from elsewhere.
+        seal = Seal(import_key)
+        self.imports = Imports(ground, uploads, self.transfers, seal, bell)
+        self.importing = Importing(ground, fleet, live, moves, finalizing, seal, bell)
         # What goes on unasked.
         tending = Tending(ground, fleet, live, moves, finalizing, resuming, bell)
         rounds = Rounds(ground, fleet, live, tending, self.enrolment, self.images, Digesting(ground, fleet))
