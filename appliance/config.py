@@ -187,6 +187,10 @@ class Config:
     )
     import_concurrency: int = setting(3, "Imports that fetch at the same time; others wait for their turn.", unit="imports", low=1, high=64)
     import_bandwidth: int = setting(0, "Bytes a second that one import may take. 0: as many as come.", unit="bytes", low=0, high=1 << 40)
+    glance_store: str = setting(
+        "", "Storage domain of images whose Glance client names none. Empty: the one with most room.", unit="name of a storage domain"
+    )
+    task_lifetime: float = duration(48 * HOUR, "A Glance client's task is forgotten this long after its end; its image stays.")
     log_level: str = setting("info", "What is written to the log: this and what is graver.", choices=("debug", "info", "warning", "error"))
 
     def __post_init__(self):

@@ -8,10 +8,12 @@ from appliance import authority as _authority
 from appliance.admin.bell import Bell
 from appliance.admin.clock import Clock
 from appliance.admin.database import Database
+from appliance.admin.deposits import Deposits
 from appliance.admin.digesting import Digesting
 from appliance.admin.disk_transfers import DiskTransfers
 from appliance.admin.disks import Disks
 from appliance.admin.enrolment import Enrolment
+from appliance.admin.entries import Entries
 from appliance.admin.finalizing import Finalizing
 from appliance.admin.fleet import Fleet
 from appliance.admin.ground import Ground
@@ -28,7 +30,9 @@ from appliance.admin.resuming import Resuming
 from appliance.admin.rounds import Rounds
 from appliance.admin.seal import Seal
 from appliance.admin.shown import Shown
+from appliance.admin.stores import Stores
 from appliance.admin.sweeping import Sweeping
+from appliance.admin.tasks import Tasks
 from appliance.admin.tending import Tending
 from appliance.admin.tokens import Tokens
 from appliance.admin.transfers import Transfers
@@ -85,6 +89,11 @@ class Admin:
         finalizing = Finalizing(ground, fleet, live, moves)
         shown = Shown(live, _addresses.images(config))
         self.transfers = Transfers(ground, fleet, live, moves, finalizing, resuming, uploads, disk_transfers, shown, issuing, bell)
+        # What Glance's clients see of it.
+        self.stores = Stores(ground, fleet)
+        self.entries = Entries(ground, self.images, self.transfers)
+        self.tasks = Tasks(ground)
+        self.deposits = Deposits(ground, self.entries, self.stores, uploads, self.transfers, self.tasks)
         # What is fetched from elsewhere.
         seal = Seal(import_key)
         self.imports = Imports(ground, uploads, self.transfers, seal, bell)
@@ -92,6 +101,6 @@ class Admin:
         # What goes on unasked.
         tending = Tending(ground, fleet, live, moves, finalizing, resuming, bell)
         rounds = Rounds(ground, fleet, live, tending, self.enrolment, self.images, Digesting(ground, fleet))
-        sweeping = Sweeping(ground, self.disks, self.logins, self.tokens, self.enrolment)
+        sweeping = Sweeping(ground, self.disks, self.logins, self.tokens, self.enrolment, self.tasks)
         self.monitor = Monitor(ground, fleet, rounds, tending, sweeping, bell)
         sessions.on_stopped = self.monitor.stopped

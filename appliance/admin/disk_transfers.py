@@ -127,6 +127,7 @@ class DiskTransfers:
                 reason=f"an {request.direction} of it is not finished" if upload else "a download of it is not finished",
                 transfer_id=transfer.id,
                 sha256=None if upload else image.sha256,
+                digests=None if upload else image.digests,
             )
             .returning(models.Image.id)
             .execution_options(synchronize_session=False)

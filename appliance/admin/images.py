@@ -220,6 +220,9 @@ class Images:
             if session.scalar(gone) is not None:
                 message = f"{image.name} was deleted from {image.domain.name}"
                 self._ground.events.record(session, "image-deleted", message, user=user, image=image)
+            if image.completed_at is not None:
+                # Of one whose bytes failed the entry stays: it takes others.
+                session.execute(sa.delete(models.Entry).where(models.Entry.id == image.id))
         self._fleet.domains.changed(image.domain_id)
 
 

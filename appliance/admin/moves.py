@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from sqlalchemy import orm
 
 from appliance import errors
-from appliance.admin import events, kinds, models, phases, views
+from appliance.admin import events, kinds, models, phases, tasks, views
 from appliance.admin.ground import Ground
 from appliance.admin.phases import Event, Phase
 
@@ -88,6 +88,9 @@ class Moves:
         session.refresh(transfer)
         if moved is None:
             raise errors.NotAllowed(phase=transfer.phase, event=str(event))
+        tasks.follow(session, transfer, now, self._ground.config.task_lifetime)
+        if kinds.imported(transfer) and event in _FETCHED:
+            session.execute(sa.update(models.Import).where(models.Import.transfer_id == transfer.id).values(sealed=None))
         image = session.get(models.Image, transfer.image_id) if transfer.image_id else None
         if image is not None and event in (Event.FAIL, Event.CANCEL) and not kinds.download(transfer):
             # The name is free again at once, even if the bytes go later.

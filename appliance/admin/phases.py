@@ -81,6 +81,16 @@ ENDING = (
 )
 FINISHED = (Phase.FINISHED_SUCCESS, Phase.FINISHED_FAILURE, Phase.FINISHED_CLEANUP)
 
+#: Nothing good comes of it any more.
+FAILED = (
+    Phase.CANCELLED_USER,
+    Phase.CANCELLED_SYSTEM,
+    Phase.FINALIZING_FAILURE,
+    Phase.FINALIZING_CLEANUP,
+    Phase.FINISHED_FAILURE,
+    Phase.FINISHED_CLEANUP,
+)
+
 #: What a person may ask for; the rest is the system's own.
 ACTIONS = (Event.PAUSE, Event.RESUME, Event.CANCEL, Event.FINALIZE)
 

@@ -1,10 +1,11 @@
-"""What has had its time is removed: finished transfers, old events, expired logins and tokens, disks that nobody makes any more."""
+"""What has had its time is removed: finished transfers, old events, expired logins, tokens and tasks, disks that nobody
+makes any more."""
 
 import datetime
 
 import sqlalchemy as sa
 
-from appliance.admin import disks, enrolment, logins, models, phases, tokens
+from appliance.admin import disks, enrolment, logins, models, phases, tasks, tokens
 from appliance.admin.ground import Ground
 
 #: Seconds between two sweeps.
@@ -12,10 +13,18 @@ INTERVAL = 600.0
 
 
 class Sweeping:
-    def __init__(self, ground: Ground, disks: disks.Disks, logins: logins.Logins, tokens: tokens.Tokens, enrolment: enrolment.Enrolment):
+    def __init__(
+        self,
+        ground: Ground,
+        disks: disks.Disks,
+        logins: logins.Logins,
+        tokens: tokens.Tokens,
+        enrolment: enrolment.Enrolment,
+        tasks: tasks.Tasks,
+    ):
         self._ground = ground
         self._disks = disks
-        self._secrets = logins, tokens, enrolment
+        self._passing = logins, tokens, enrolment, tasks
         self._swept: float | None = None
 
     def sweep(self) -> None:
@@ -26,8 +35,8 @@ class Sweeping:
         self._swept = now
         self._forget_transfers()
         self._disks.tend()
-        for secrets in self._secrets:
-            secrets.forget()
+        for each in self._passing:
+            each.forget()
         self._ground.events.forget(self._ground.clock.now() - datetime.timedelta(seconds=self._ground.config.finished_lifetime))
 
     def _forget_transfers(self) -> None:
