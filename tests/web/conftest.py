@@ -84,7 +84,7 @@ class Appliance:
         self.server = httpd.Server(("127.0.0.1", 0), self.application, threads=32, name="image-appliance")
         self._serving = self.server.launch()
         self.port = self.server.bind_addr[1]
-        self._database = books
+        self.database = books
 
     def _start_daemon(self) -> None:
         words = [str(pathlib.Path(sys.executable).parent / "imaged"), "--root", f"{self.directory}/domains", "--supervised"]
@@ -108,7 +108,7 @@ class Appliance:
         self.admin.monitor.stop()
         self._daemon.stdin.close()
         self._daemon.wait(10)
-        self._database.close()
+        self.database.close()
 
     def request(self, method: str, path: str, body: bytes | None = None, headers: dict[str, str] | None = None) -> Reply:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)

@@ -1,11 +1,14 @@
 """Who may in: tokens for passwords, API tokens, passwords with each request; and how it ends."""
 
 import base64
+import datetime
 import json
 
 import ovirtsdk4
 import pytest
+import sqlalchemy as sa
 
+from appliance.admin import digests, models
 from tests.web.conftest import PASSWORD, Browser
 from tests.web.ovirt.conftest import fault
 
@@ -64,10 +67,12 @@ def test_a_logout_does_not_end_an_api_token(engine, appliance):
     assert engine.call("GET", "", role=None, Authorization=f"Bearer {secret}").status == 200
 
 
-def test_a_token_expires(engine, appliance, monkeypatch):
-    monkeypatch.setattr(appliance.admin.logins, "_lifetime", -1)
-
+def test_a_token_expires(engine, appliance):
     secret = token(engine)
+
+    with appliance.database.session() as session:
+        past = datetime.datetime.now(datetime.UTC) - datetime.timedelta(seconds=1)
+        session.execute(sa.update(models.Login).where(models.Login.digest == digests.of(secret)).values(expires_at=past))
 
     reply = engine.call("GET", "/disks", role=None, Authorization=f"Bearer {secret}")
     assert reply.status == 401
