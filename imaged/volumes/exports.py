@@ -158,6 +158,8 @@ class Exports:
                 self._exports[domain, name] = rest
 
     def _start(self, file: int, format: str, export_id: str, read_only: bool) -> Export:
+        if format in formats.FOREIGN:
+            raise errors.Rejected("format-mismatch", f"A {format} disk is not opened: convert it to qcow2 or raw, and open the result")
         if format == "qcow2":
             # Before any program of QEMU's sees it. A raw disk is what its guest wrote: there is nothing to be led astray by.
             formats.inspect(file, format, MAX_SIZE)

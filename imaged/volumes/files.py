@@ -3,6 +3,7 @@
 import errno
 import os
 import stat
+from contextlib import suppress
 
 from imaged import errors as daemon_errors
 from imaged import journal
@@ -12,6 +13,8 @@ from imaged.volumes import errors
 PARTIAL = ".partial-"
 #: Beside a partial volume of which only a part will be filled: how many bytes that is. Goes with the journal.
 EXPECTED = journal.SUFFIX + ".expected"
+#: Beside a partial volume that is converted to, until it is complete: how many bytes it may yet come to. Goes with the journal.
+CONVERTED = journal.SUFFIX + ".converted"
 #: The largest that a file's offset can say (8 EiB - 1).
 MAX_SIZE = (1 << 63) - 1
 
@@ -100,23 +103,46 @@ def reserved(directory: int) -> int:
             except FileNotFoundError:
                 continue
             if stat.S_ISREG(found.st_mode):
-                total += max(0, min(found.st_size, _expected(directory, name)) - found.st_blocks * 512)
+                # One that is converted to grows by itself.
+                promised = _number(directory, name + CONVERTED)
+                if promised is None:
+                    expected = _number(directory, name + EXPECTED)
+                    promised = found.st_size if expected is None else min(found.st_size, expected)
+                total += max(0, promised - found.st_blocks * 512)
     return total
 
 
-def _expected(directory: int, partial: str) -> int:
-    """Bytes of the partial volume's file that will be filled: all, unless it says otherwise."""
-    try:
-        file = os.open(partial + EXPECTED, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=directory)
-        with open(file, "rb") as stream:
-            return int(stream.read(32))
-    except (OSError, ValueError):
-        return MAX_SIZE
+def converted(directory: int, name: str) -> int | None:
+    """Bytes that the partial volume may yet come to by a conversion, 0 when that has ended; None when it is not converted to."""
+    return _number(directory, PARTIAL + name + CONVERTED)
+
+
+def write_converted(directory: int, name: str, count: int) -> None:
+    """Durably, and at once: whoever reads it finds this number, or the one before. Raises OSError."""
+    path, beside = PARTIAL + name + CONVERTED, PARTIAL + name + CONVERTED + ".new"
+    with suppress(FileNotFoundError):
+        os.unlink(beside, dir_fd=directory)  # of a process that died here
+    _write_number(directory, beside, count)
+    os.rename(beside, path, src_dir_fd=directory, dst_dir_fd=directory)
+    os.fsync(directory)
 
 
 def write_expected(directory: int, name: str, count: int) -> None:
+    _write_number(directory, PARTIAL + name + EXPECTED, count)
+
+
+def _number(directory: int, file_name: str) -> int | None:
+    try:
+        file = os.open(file_name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=directory)
+        with open(file, "rb") as stream:
+            return int(stream.read(32))
+    except (OSError, ValueError):
+        return None
+
+
+def _write_number(directory: int, file_name: str, count: int) -> None:
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-    with open(os.open(PARTIAL + name + EXPECTED, flags, 0o600, dir_fd=directory), "wb") as file:
+    with open(os.open(file_name, flags, 0o600, dir_fd=directory), "wb") as file:
         file.write(b"%d\n" % count)
         file.flush()
         os.fsync(file.fileno())

@@ -4,6 +4,7 @@ Archives, a fixed VHD; disks with a partition table and hybrid ISOs. Every read 
 """
 
 import os
+import re
 from typing import Any
 
 from oslo_utils.imageutils import format_inspector
@@ -25,6 +26,8 @@ MAGICS = (
     (0, b"7z\xbc\xaf\x27\x1c", "a 7-Zip archive"),
     (257, b"ustar", "a tar archive (an OVA, perhaps)"),
 )
+#: What QEMU takes for a VMDK: as a description in words, comments before it or not; as one of its kinds of files.
+VMDK = re.compile(rb"(?:#[^\n]*\n|[ \r]*\n)*version=[123]|KDMV|COWD")
 UNSAFE = {
     "backing_file": (
         "backing-file",
@@ -88,6 +91,8 @@ def _disguise(file: int, head: bytes, size: int) -> str | None:
     for offset, magic, phrase in MAGICS:
         if head.startswith(magic, offset):
             return phrase
+    if VMDK.match(head):
+        return "vmdk"
     # The footer of a fixed VHD, which has no other mark, is 512 bytes long; old ones lack the last byte.
     for length in (FOOTER, FOOTER - 1):
         if size > length and os.pread(file, 8, size - length) == b"conectix":

@@ -28,9 +28,10 @@ class Canceled(Exception):
 class Job:
     """One piece of work. Its state is `running`, `done`, `failed` or `canceled`; `done` of `total` are bytes."""
 
-    def __init__(self, key: tuple[Hashable, ...], total: int):
+    def __init__(self, key: tuple[Hashable, ...], total: int, also: tuple[Hashable, ...] = ()):
         self.id = str(uuid.uuid4())
         self.key = key
+        self.keys = (key, also)
         self.state = "running"
         self.step = "waiting"
         self.done = 0
@@ -82,7 +83,7 @@ class Job:
         except daemon_errors.DaemonError as error:
             # A program that was stopped because of us complains; the reason is that it was stopped.
             self.state = "canceled" if self.canceled else "failed"
-            self.error = {"code": error.code, "message": error.message}
+            self.error = {"code": error.code, "message": error.message} | ({"details": error.details} if error.details else {})
         except Exception:
             log.exception("job %s failed", self.id)
             self.state = "failed"
@@ -102,11 +103,16 @@ class Jobs:
         self._jobs: dict[str, Job] = {}
         self._lock = threading.Lock()
         self._pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="job")
+        # Nobody waits for a look at one volume until the conversion of another is over.
+        self._long_pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="long-job")
 
-    def start(self, key: tuple[Hashable, ...], total: int, work: Callable[[Job], dict]) -> Job:
+    def start(
+        self, key: tuple[Hashable, ...], total: int, work: Callable[[Job], dict], *, also: tuple[Hashable, ...] = (), long: bool = False
+    ) -> Job:
         """Starts `work(job) -> result` of `total` bytes. Raises Conflict when there are too many.
 
-        The same `key` while it runs is the same job: asking again is safe.
+        The same `key` while it runs is the same job: asking again is safe. `also` is a second key that `cancel_all` knows it by; `long`
+        is what may take hours.
         """
         with self._lock:
             self._forget()
@@ -115,9 +121,9 @@ class Jobs:
                     return job
             if len(self._jobs) >= MAX_JOBS:
                 raise daemon_errors.Conflict(f"There are {MAX_JOBS} jobs already: wait for some of them to end")
-            job = Job(key, total)
+            job = Job(key, total, also)
             self._jobs[job.id] = job
-            self._pool.submit(job.run, work)
+            (self._long_pool if long else self._pool).submit(job.run, work)
             return job
 
     def get(self, job_id: str) -> Job:
@@ -137,9 +143,9 @@ class Jobs:
             job.cancel()
 
     def cancel_all(self, *key: Hashable) -> None:
-        """Cancels the jobs whose key begins with `key`, and waits for those that have begun: they let go of their files."""
+        """Cancels the jobs one of whose keys begins with `key`, and waits for those that have begun: they let go of their files."""
         with self._lock:
-            jobs = [job for job in self._jobs.values() if job.key[: len(key)] == key]
+            jobs = [job for job in self._jobs.values() if any(known[: len(key)] == key for known in job.keys)]
         for job in jobs:
             job.cancel()
         for job in jobs:
@@ -149,6 +155,7 @@ class Jobs:
         """Cancels everything and waits for it to end."""
         self.cancel_all()
         self._pool.shutdown(wait=True)
+        self._long_pool.shutdown(wait=True)
 
     def _forget(self) -> None:
         """Under the lock: drops what ended long ago."""

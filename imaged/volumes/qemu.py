@@ -38,7 +38,7 @@ def info(file: int, format: str, canceled: Callable[[], bool]) -> dict:
     if code == 0:
         return answer
     if _past_the_end(complaint):
-        raise _truncated(format, os.fstat(file).st_size)
+        raise truncated(format, os.fstat(file).st_size)
     raise errors.Rejected("check-failed", f"qemu-img cannot read the image as {format}: {last_line(complaint)}")
 
 
@@ -49,7 +49,7 @@ def check(file: int, format: str, size: int, canceled: Callable[[], bool]) -> No
         return
     # Said of each cluster that lies past the end; there is no number for it in the JSON.
     if _past_the_end(complaint):
-        raise _truncated(format, size)
+        raise truncated(format, size)
     if "corruptions" in answer or "check-errors" in answer:
         found = f"{answer.get('corruptions', 0)} corruptions, {answer.get('check-errors', 0)} errors"
         raise errors.Rejected(
@@ -71,7 +71,7 @@ def create(file: int, size: int, preallocated: bool) -> None:
     try:
         code, _, complaint = run(words, [file], LIMITS, WALL_SECONDS)
     except programs.Overdue:
-        raise _stopped() from None
+        raise stopped() from None
     if code == 0:
         return
     for number in (errno.ENOSPC, errno.EFBIG, errno.EDQUOT):
@@ -80,8 +80,8 @@ def create(file: int, size: int, preallocated: bool) -> None:
     raise errors.Rejected("check-failed", f"qemu-img could not make the disk: {last_line(complaint)}")
 
 
-def described(file: int, format: str, read_only: bool) -> str:
-    """The open file as QEMU's programs are told of it.
+def described(file: int, format: str, read_only: bool, window: int | None = None) -> str:
+    """The open file as QEMU's programs are told of it; only the first `window` bytes of its disk where that is given.
 
     By descriptor: whatever happens to the file's name meanwhile, this is the file that was inspected. No backing file is opened even if the
     header grew one.
@@ -90,6 +90,8 @@ def described(file: int, format: str, read_only: bool) -> str:
     image: dict[str, object] = {"driver": driver, "file": {"driver": "file", "filename": f"/proc/self/fd/{file}"}, "read-only": read_only}
     if format in BACKED:
         image["backing"] = None
+    if window is not None:
+        image = {"driver": "raw", "size": window, "file": image, "read-only": read_only}
     return f"json:{json.dumps(image)}"
 
 
@@ -124,20 +126,21 @@ def _ask(command: str, file: int, format: str, canceled: Callable[[], bool]) -> 
 
     def look(said: bytearray) -> None:
         if canceled():
-            raise _stopped()
+            raise stopped()
 
     words = [command, "--output=json", described(file, format, read_only=True)]
     try:
         code, output, complaint = run(words, [file], {**LIMITS, "fsize": 0}, WALL_SECONDS, look)
     except programs.Overdue:
-        raise _stopped() from None
+        raise stopped() from None
     try:
         return code, json.loads(output) if output.strip() else {}, complaint
     except ValueError:
         return code, {}, complaint
 
 
-def _stopped() -> errors.Rejected:
+def stopped() -> errors.Rejected:
+    """It took too long, or nobody wanted it any more."""
     return errors.Rejected("check-failed", f"qemu-img was stopped: it needed more than {WALL_SECONDS:.0f} s")
 
 
@@ -148,7 +151,8 @@ def _past_the_end(complaint: str) -> bool:
     )
 
 
-def _truncated(format: str, size: int) -> errors.Rejected:
+def truncated(format: str, size: int) -> errors.Rejected:
+    """The image of `format` names data past the end of its file of `size` bytes."""
     return errors.Rejected(
         "truncated",
         f"The {format} image is incomplete: it names data past the end of the file ({units.size(size)}). Copy it again from its source",

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable
 
 from imaged import errors as daemon_errors
-from imaged.volumes import errors, formats, qemu
+from imaged.volumes import errors, formats, inspection
 from imaged.volumes.jobs import Job
 
 # 4 MiB: large reads keep a disk streaming, and a job notices within milliseconds that it is canceled.
@@ -25,12 +25,8 @@ def verify(job: Job, file: int, *, format: str, sha256: str | None, max_virtual_
     job.enter("format")
     facts = formats.inspect(file, format, max_virtual_size)
     # raw and ISO have no structure that qemu could be led astray by: it would say nothing new.
-    if facts.format == "qcow2":
-        job.enter("qemu-img")
-        answer = qemu.info(file, facts.format, lambda: job.canceled)
-        if answer.get("virtual-size") != facts.virtual_size:
-            raise errors.Rejected("check-failed", "qemu-img reads another virtual size from the image than its header says")
-        qemu.check(file, facts.format, size, lambda: job.canceled)
+    if facts.format == "qcow2" and inspection.opinion(job, file, facts.format).get("virtual-size") != facts.virtual_size:
+        raise inspection.another_size()
     if not digest and sha256 is None:
         job.advance(size)
         return {**vars(facts), "sha256": None}

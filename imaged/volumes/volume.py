@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from urllib.parse import quote
 
 from imaged import journal
-from imaged.volumes import errors, files, qcow2
+from imaged.volumes import errors, files, formats, qcow2
 from imaged.volumes.domains import Domain
 from imaged.volumes.domains import check_name as check_plain_name
 
@@ -14,7 +14,8 @@ from imaged.volumes.domains import check_name as check_plain_name
 class Volume:
     """A volume as it is now. `size` and `allocated` (the file's) in bytes, `durable` as half-open ranges of bytes.
 
-    `format` is how a guest's disk lies in it, by its name; `virtual_size` the bytes of that disk, None of a qcow2 without a header.
+    `format` is how a guest's disk lies in it, by its name; `virtual_size` the bytes of that disk, None of a qcow2 without a header,
+    and of a foreign format (formats.FOREIGN): that is only converted.
     """
 
     domain: str
@@ -43,7 +44,7 @@ def get(domain: Domain, directory: int, name: str) -> Volume:
     # A complete one has a journal while it is written anew in its place.
     written = state == "partial" or files.look(directory, name + journal.SUFFIX) is not None
     durable = journal.read(path, size).as_lists() if written else [[0, size]] if size else []
-    virtual_size = size if format == "raw" else _virtual_size(directory, file_name)
+    virtual_size = size if format == "raw" else _virtual_size(directory, file_name) if format == "qcow2" else None
     return Volume(domain.id, name, state, size, found.st_blocks * 512, path, durable, format, virtual_size)
 
 
@@ -65,7 +66,8 @@ def check_name(name: str) -> str:
 
 def disk_format(name: str) -> str:
     """How a guest's disk lies in the volume: what its name says, and never what its bytes look like, for those may be a guest's."""
-    return "qcow2" if name.endswith(".qcow2") else "raw"
+    suffix = name.rpartition(".")[2]
+    return suffix if suffix in ("qcow2", *formats.FOREIGN) else "raw"
 
 
 def missing(domain: Domain, name: str) -> errors.NoVolume:

@@ -19,6 +19,7 @@ from imaged.volumes.files import MAX_SIZE
 from imaged.volumes.keyed import Keyed
 from imaged.volumes.partial import Partial
 from imaged.volumes.space import Space
+from imaged.volumes.target import Target
 from imaged.volumes.volume import Volume
 
 #: What an empty disk can be made as.
@@ -70,6 +71,10 @@ class Volumes:
         """Raises NoDomain."""
         with domain.directory() as directory:
             return space.of(self._domains, directory)
+
+    def available(self, domain_id: str) -> int:
+        """Bytes that the domain has for further volumes. Raises InvalidName, NoDomain."""
+        return self.space(self._domains.get(domain_id)).available
 
     def create(self, domain_id: str, name: str, size: int, allocation: str, initial_size: int | None = None) -> tuple[Volume, bool]:
         """Makes the partial volume; repeatable. Returns it, and whether it is new.
@@ -135,6 +140,7 @@ class Volumes:
         with domain.directory() as directory:
             filled = files.open_(directory, files.PARTIAL + name)
             if filled is not None:
+                _check_whole(directory, name)
                 try:
                     os.fsync(filled)
                     with self._lock:
@@ -152,6 +158,36 @@ class Volumes:
             # Last: until the name is safe, the journal is what a resuming upload would need.
             files.remove_journal(directory, name)
             return volume.get(domain, directory, name)
+
+    @contextmanager
+    def converting(self, domain_id: str, name: str, needed: int) -> Iterator[int]:
+        """A descriptor of a new, empty partial volume's file, which comes to `needed` bytes at most; what a crash left of it is replaced.
+
+        At the end it is durable, and its journal says so; where anything is raised inside, it is gone.
+
+        Raises InvalidName, NoDomain, NotAFile, NoSpace; Exists where the name is taken; NoVolume where it was deleted meanwhile.
+        """
+        domain = self._domains.get(domain_id)
+        with domain.directory() as directory:
+            target = Target(self._domains, domain, directory, name)
+            with self._lock:
+                file = target.make(needed)
+            try:
+                yield file
+                target.finish(file)
+            except BaseException:
+                with self._lock:
+                    target.remove(file)
+                raise
+            finally:
+                os.close(file)
+
+    def check_target(self, domain_id: str, name: str) -> None:
+        """Raises InvalidName, NoDomain, NotAFile, and Exists where the name is taken by anything but an earlier conversion."""
+        volume.check_name(name)
+        domain = self._domains.get(domain_id)
+        with domain.directory() as directory:
+            Target(self._domains, domain, directory, name).check()
 
     def reset(self, domain_id: str, name: str, size: int) -> Volume:
         """Drops the complete volume's content and journal; its file has `size` bytes of zeros (a hole) then. Repeatable.
@@ -212,6 +248,14 @@ class Volumes:
                 if files.look(directory, file_name) is not None:
                     os.unlink(file_name, dir_fd=directory)
             os.fsync(directory)
+
+
+def _check_whole(directory: int, name: str) -> None:
+    """Raises Conflict for what is no image: a volume that is converted to, and one that is only converted from."""
+    if files.converted(directory, name):
+        raise daemon_errors.Conflict(f"Volume {name!r} is being converted to: wait for the end of that, or convert again")
+    if volume.disk_format(name) not in DISKS:
+        raise daemon_errors.Conflict(f"Volume {name!r} is not served as an image: convert it to qcow2 or raw, and complete the result")
 
 
 def _check_same(domain: Domain, directory: int, name: str, size: int) -> None:
