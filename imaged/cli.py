@@ -39,6 +39,7 @@ def _setting(name: str, metavar: str | None, **kind: Any):
 @_setting("max_connections", "NUMBER", type=int)
 @_setting("max_connections_per_address", "NUMBER", type=int)
 @_setting("stop_timeout", "SECONDS", type=int)
+@_setting("scan_command", "COMMAND")
 @_setting("log_level", "LEVEL")
 @click.version_option(server.version(), prog_name="imaged")
 @click.pass_context

@@ -8,6 +8,8 @@ import dataclasses
 import difflib
 import os
 import re
+import shlex
+import shutil
 import socket
 import stat
 import tomllib
@@ -83,6 +85,11 @@ class Config:
         2048, "Of these, connections from one client's address, 1 to 65536. An IPv6 client counts by its /64 network."
     )
     stop_timeout: int = setting(10, "Seconds, 0 to 3600, that running requests have to end when the daemon stops.")
+    scan_command: tuple[str, ...] = setting(
+        (),
+        "Command that looks at an image which has arrived, as 'clamscan --no-summary -': the image is its standard input. It ends with "
+        "status 0 for a clean one, 1 for a bad one. Its words are separated as a shell does it, but no shell sees them.",
+    )
     log_level: str = setting("info", f"Least severity that is logged, to standard error: {', '.join(LOG_LEVELS)}.")
 
 
@@ -156,6 +163,8 @@ def _convert(name: str, value: Any, where: str) -> Any:
         if not isinstance(value, list | tuple) or not all(isinstance(item, str) and item for item in value):
             raise bad("a list of directories")
         return tuple(Path(os.path.abspath(item)) for item in value)
+    if name == "scan_command":
+        return _command(value, bad("a command, as a text or a list of words, that begins with the path or name of a program on this host"))
     if name == "allow":
         if not isinstance(value, list | tuple) or not all(isinstance(item, str) for item in value):
             raise bad("a list of places")
@@ -187,6 +196,20 @@ def _convert(name: str, value: Any, where: str) -> Any:
             raise bad(f"one of {', '.join(LOG_LEVELS)}")
         return value
     return Path(os.path.abspath(value))
+
+
+def _command(value: Any, bad: BadSetting) -> tuple[str, ...]:
+    """The command's words, the first of them the path of a program. Raises `bad`."""
+    try:
+        words = shlex.split(value) if isinstance(value, str) else value
+    except ValueError:  # quotes without an end
+        raise bad from None
+    if not isinstance(words, list) or not words or not all(isinstance(word, str) and "\0" not in word for word in words):
+        raise bad
+    program = shutil.which(words[0])
+    if program is None:
+        raise bad
+    return os.path.abspath(program), *words[1:]
 
 
 def _address(text: str, bad: BadSetting, port: int | None) -> tuple[str, int]:

@@ -91,6 +91,7 @@ class Daemon:
                 run_dir=run_dir,
                 images=self._peer(),
                 identity=self._identity(),
+                scan_command=settings.scan_command,
             )
         except OSError as error:
             raise CannotStart(f"A directory for the sockets of exports cannot be made: {error.filename}: {error.strerror}") from None

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from imaged import errors, handlers
 from imaged.backends.policy import Policy
-from imaged.handlers import certificate, checksum, domains, extents, images, info, jobs, metrics, tickets, volumes
+from imaged.handlers import arrivals, certificate, checksum, domains, extents, images, info, jobs, metrics, tickets, volumes
 from imaged.message import Request, Response
 from imaged.peer import Peer
 from imaged.tickets import Tickets
@@ -47,18 +47,20 @@ class Context:
         run_dir: Path | None = None,
         identity: "Identity | None" = None,
         images: Peer | None = None,
+        scan_command: Sequence[str] = (),
     ):
         """`roots` are the directories that images and domains may lie under; `policy` is what tickets may lead to besides.
 
         `unix_socket` is told to clients of the same host. `run_dir` is where the sockets of exports may be, if it is not to be among the
-        temporary files. `identity` is an enrolled host's; `images` another images service, which writes files in our place. Raises OSError
-        where no directory for the sockets can be made.
+        temporary files. `identity` is an enrolled host's; `images` another images service, which writes files in our place;
+        `scan_command` what looks at a volume for viruses. Raises OSError where no directory for the sockets can be made.
         """
         self.version = importlib.metadata.version("image-appliance")
         self.host_id = host_id
         self.started = datetime.datetime.now(datetime.UTC)
         self.unix_socket = unix_socket
         self.identity = identity
+        self.scan_command = tuple(scan_command)
         self.domains = Domains(roots)
         self.volumes = Volumes(self.domains)
         self.jobs = Jobs()
@@ -83,7 +85,7 @@ def images_app(context: Context) -> "App":
 
 def control_app(context: Context) -> "App":
     """The control service: whoever reaches it is the administrator."""
-    rooms = (tickets, domains, volumes, jobs, info, metrics, certificate)
+    rooms = (tickets, domains, volumes, arrivals, jobs, info, metrics, certificate)
     return App([route for room in rooms for route in room.routes(context)], handlers.json_error)
 
 

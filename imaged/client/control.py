@@ -117,6 +117,31 @@ class Control:
         """The job that only hashes."""
         return self._call("POST", _path("domains", domain, "volumes", name, "sha256"))
 
+    def inspect(self, domain: str, name: str, *, max_virtual_size: int | None = None) -> dict:
+        """The job that finds out what the volume is, of any format; `max_virtual_size` in bytes, of the host's own limit if not given."""
+        body = {} if max_virtual_size is None else {"max_virtual_size": max_virtual_size}
+        return self._call("POST", _path("domains", domain, "volumes", name, "inspect"), body)
+
+    def convert(
+        self,
+        domain: str,
+        name: str,
+        *,
+        target: str,
+        format: str,
+        compressed: bool = False,
+        source_format: str | None = None,
+        max_virtual_size: int | None = None,
+    ) -> dict:
+        """The job that makes the partial volume `target` (durable, when it is done) of the volume's disk: raw or qcow2. Repeatable."""
+        body: dict = {"target": target, "format": format, "compressed": compressed, "source_format": source_format}
+        body |= {} if max_virtual_size is None else {"max_virtual_size": max_virtual_size}
+        return self._call("POST", _path("domains", domain, "volumes", name, "convert"), body)
+
+    def scan(self, domain: str, name: str) -> dict:
+        """The job that shows the volume to the host's scanner. Refused `no-scanner` where there is none."""
+        return self._call("POST", _path("domains", domain, "volumes", name, "scan"))
+
     def job(self, job_id: str) -> dict:
         return self._call("GET", _path("jobs", job_id))
 

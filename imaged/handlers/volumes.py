@@ -123,10 +123,10 @@ class Digests:
         return handlers.json_response({"sha256": self._volumes.digests(domain, name, [_range(item) for item in ranges])})
 
 
-class _Reading(_Used):
+class Reading(_Used):
     """What starts a job that reads a volume from end to end."""
 
-    def _start(self, domain: str, name: str, key: tuple, work: Callable[[Job, int], dict]) -> Response:
+    def _start(self, domain: str, name: str, key: tuple, work: Callable[[Job, int], dict], *, long: bool = False) -> Response:
         def read(job: Job) -> dict:
             with self._volumes.reading(domain, name) as file:
                 job.total = os.fstat(file).st_size
@@ -134,17 +134,17 @@ class _Reading(_Used):
 
         # What is being written has no digest yet, and would pass for damaged.
         self._exports.require_unwritten(domain, name)
-        job = self._jobs.start((domain, name, *key), self._volumes.get(domain, name).size, read)
+        job = self._jobs.start((domain, name, *key), self._volumes.get(domain, name).size, read, long=long)
         return handlers.json_response(job.as_json(), 202)
 
 
-class Verify(_Reading):
+class Verify(Reading):
     def post(self, request: Request, domain: str, name: str) -> Response:
         wanted = _wanted(handlers.json_body(request))
         return self._start(domain, name, ("verify", *wanted.values()), functools.partial(verify, **wanted))
 
 
-class Sha256(_Reading):
+class Sha256(Reading):
     def post(self, request: Request, domain: str, name: str) -> Response:
         return self._start(domain, name, ("sha256",), hashed)
 
@@ -157,11 +157,16 @@ def _wanted(body: dict) -> dict:
     sha256 = handlers.field(body, "sha256", (str, type(None)), None)
     if sha256 is not None and not SHA256.fullmatch(sha256.lower()):
         raise errors.BadRequest("Invalid sha256: must be 64 hexadecimal digits, or null")
-    max_virtual_size = handlers.field(body, "max_virtual_size", int)
-    if max_virtual_size <= 0:
-        raise errors.BadRequest("Invalid max_virtual_size: must be a number of bytes above 0")
     digest = handlers.field(body, "digest", bool, True)
-    return {"format": format, "sha256": sha256 and sha256.lower(), "max_virtual_size": max_virtual_size, "digest": digest}
+    return {"format": format, "sha256": sha256 and sha256.lower(), "max_virtual_size": max_virtual_size(body), "digest": digest}
+
+
+def max_virtual_size(body: dict, *default: int) -> int:
+    """Bytes that the disk may have. Raises BadRequest."""
+    most = handlers.field(body, "max_virtual_size", int, *default)
+    if most <= 0:
+        raise errors.BadRequest("Invalid max_virtual_size: must be a number of bytes above 0")
+    return most
 
 
 def _range(item: object) -> tuple[int, int]:
