@@ -18,6 +18,8 @@ from cherrypy.process import plugins, wspbus
 from appliance import addresses, admin, authority, bootstrap, config, errors, files, renewal, running, supervisor
 from appliance.transfer import hosts, relay, sessions, slots, tickets
 from appliance.web import downloads, images, security, server, site
+from appliance.web.glance import calls as glance_calls
+from appliance.web.glance import engine as glance
 from appliance.web.ovirt import engine
 from imaged import systemd
 from imaged.httpd import tls
@@ -77,7 +79,7 @@ class Rooms:
         self._installation = installation
         database = _database(settings)
         stack.callback(database.close)
-        known = hosts.Hosts()
+        known = self._hosts = hosts.Hosts()
         public_key = installation.ticket_key.public_key()
         signer = tickets.Signer(installation.ticket_key, installation.id, settings.signed_ticket_lifetime)
         verifier = tickets.Verifier(public_key, installation.id, tickets.now(), settings.clock_skew)
@@ -128,14 +130,11 @@ class Rooms:
         context = None if settings.http else tls.server_context(str(installation.certificate), str(installation.certificate_key))
         # One for both listeners: each chunk takes a thread of the daemon too, which has as many as one of them.
         room = slots.Slots(self._daemon_threads, settings.threads_reserved)
-        pages = site.application(
-            self.admin,
-            settings,
-            csrf_key=installation.csrf_key,
-            download=downloads.Downloads(self.sessions, self.relay, room),
-        )
+        download = downloads.Downloads(self.sessions, self.relay, room)
+        pages = site.application(self.admin, settings, csrf_key=installation.csrf_key, download=download)
         service = images.Images(self.sessions, self.relay, room)
-        one = server.together(pages, service, engine.application(self.admin, settings), settings.proxies)
+        ours = glance.application(glance_calls.Rooms(self.admin, self._hosts, download, room), settings)
+        one = server.together(pages, service, engine.application(self.admin, settings), ours, settings.proxies)
         if settings.images_port:
             # Threads of its own: whatever comes here, pages and heartbeats keep theirs.
             alone = security.guarded(images.Images(self.sessions, self.relay, room))

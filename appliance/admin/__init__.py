@@ -5,6 +5,7 @@ Services answer with the frozen views of `views.py`, and raise the errors of `ap
 
 from appliance import addresses as _addresses
 from appliance import authority as _authority
+from appliance.admin.arrivals import Arrivals
 from appliance.admin.bell import Bell
 from appliance.admin.clock import Clock
 from appliance.admin.database import Database
@@ -89,15 +90,16 @@ class Admin:
         finalizing = Finalizing(ground, fleet, live, moves)
         shown = Shown(live, _addresses.images(config))
         self.transfers = Transfers(ground, fleet, live, moves, finalizing, resuming, uploads, disk_transfers, shown, issuing, bell)
-        # What Glance's clients see of it.
-        self.stores = Stores(ground, fleet)
-        self.entries = Entries(ground, self.images, self.transfers)
-        self.tasks = Tasks(ground)
-        self.deposits = Deposits(ground, self.entries, self.stores, uploads, self.transfers, self.tasks)
         # What is fetched from elsewhere.
         seal = Seal(import_key)
         self.imports = Imports(ground, uploads, self.transfers, seal, bell)
         self.importing = Importing(ground, fleet, live, moves, finalizing, seal, bell)
+        # What Glance's clients see of it.
+        self.stores = Stores(ground, fleet)
+        self.entries = Entries(ground, self.images, self.transfers)
+        self.tasks = Tasks(ground)
+        self.deposits = Deposits(ground, fleet, live, self.entries, self.stores, uploads, self.transfers)
+        self.arrivals = Arrivals(ground, self.entries, self.stores, self.transfers, self.imports, self.tasks)
         # What goes on unasked.
         tending = Tending(ground, fleet, live, moves, finalizing, resuming, bell)
         rounds = Rounds(ground, fleet, live, tending, self.enrolment, self.images, Digesting(ground, fleet))

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy import orm
 
 from appliance import errors
-from appliance.admin import admission, images, models, names, phases, ranges, rights, transfers, views
+from appliance.admin import admission, images, models, names, phases, ranges, rights, tasks, transfers, views
 from appliance.admin.ground import Ground
 from appliance.admin.phases import Phase
 
@@ -40,14 +40,15 @@ class Entries:
         self._transfers = transfers
 
     def all(self, user: views.User) -> list[views.Entry]:
-        """All that `user` may see, in no order."""
+        """All that `user` may see, in no order: without failed uploads of other clients, and without what tasks have not brought yet."""
         with self._ground.database.reading() as session:
             found = {image.id: image for image in session.scalars(sa.select(models.Image))}
             entries = {entry.id: entry for entry in session.scalars(sa.select(models.Entry))}
             unfinished = sa.select(models.Transfer).where(models.Transfer.phase.not_in([str(phase) for phase in phases.FINISHED]))
             moving = {transfer.image_id: transfer for transfer in session.scalars(unfinished)}
-        shown = (view(entries.get(key), found.get(key), moving.get(key)) for key in entries.keys() | found.keys())
-        return [entry for entry in shown if sees(user, entry)]
+            hidden = tasks.coming(session)
+        shown = (view(entries.get(key), found.get(key), moving.get(key)) for key in (entries.keys() | found.keys()) - hidden)
+        return [entry for entry in shown if entry.status != "killed" and sees(user, entry)]
 
     def get(self, user: views.User, entry_id: str) -> views.Entry:
         """Raises errors.NotFound, also for what `user` may not see."""
@@ -107,6 +108,11 @@ class Entries:
             if gone is not None and found.size is None:
                 self._ground.events.record(session, "entry-deleted", f"{found.shown_name}, without bytes, was deleted", user=user)
 
+    def forget(self, entry_id: str) -> None:
+        """Of an entry without bytes nothing is left, and nobody was told of it."""
+        with self._ground.database.session() as session:
+            session.execute(sa.delete(models.Entry).where(models.Entry.id == entry_id))
+
     def empty(self, user: views.User, entry_id: str) -> None:
         """Without bytes from now on, whether they are there, come, or failed. Raises as `delete`."""
         with self._ground.database.reading() as session:
@@ -130,6 +136,17 @@ class Entries:
 
 def sees(user: views.User, entry: views.Entry) -> bool:
     return user.role == rights.ADMIN or user.id == entry.owner_id or entry.facts.visibility in OPEN
+
+
+def file_format(entry: views.Entry) -> str:
+    """The format of the file that a host is to keep. Raises errors.Invalid."""
+    for field in ("disk_format", "container_format"):
+        if getattr(entry.facts, field) is None:
+            raise errors.Invalid(field=field, reason="it must be set before bytes come")
+    format = entry.facts.disk_format or ""
+    if format not in KEPT:
+        raise errors.Invalid(field="disk_format", reason=f"{format} images are not kept here: convert it to one of {', '.join(KEPT)}")
+    return KEPT[format]
 
 
 def view(entry: models.Entry | None, image: models.Image | None, transfer: models.Transfer | None) -> views.Entry:

@@ -125,8 +125,7 @@ class Finalizing:
         return True
 
     def _start(self, control: client.Control, transfer: models.Transfer) -> dict:
-        if kinds.imported(transfer):
-            # What was unpacked may have come to less than the volume has.
+        if kinds.cut(transfer):
             control.shrink_volume(transfer.domain_id, transfer.volume, transfer.size)
         job = control.verify(
             transfer.domain_id,

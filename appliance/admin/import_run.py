@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import sqlalchemy as sa
 
 from appliance import errors
-from appliance.admin import admission, finalizing, imports, live, models, moves, steps
+from appliance.admin import admission, finalizing, imports, live, models, moves, steps, tasks
 from appliance.admin.fleet import Fleet
 from appliance.admin.ground import Ground
 from appliance.admin.phases import Event, Phase
@@ -201,15 +201,25 @@ class Run:
             self._tools.finalizing.begin(transfer, size=result.size)
 
     def _lose(self, code: str, sentence: str) -> None:
-        """Paused, for a person to look at and to resume."""
+        """Paused, for a person to look at and to resume; at its end, where a task waits for it and nobody else."""
         with self._tools.live.holding(self._id):
             transfer = self._load()
             if self._mine(transfer):
                 self._pause(transfer, code, sentence)
 
     def _pause(self, transfer: models.Transfer, code: str, sentence: str) -> None:
+        with self._tools.ground.database.reading() as session:
+            alone = tasks.followed(session, transfer.id)
+        if alone:
+            self._fail(transfer, code, sentence)
+            return
         self._tools.moves.move(transfer, Event.LOST, reason=(code, sentence))
         self._tools.live.revoke(transfer)
+
+    def _fail(self, transfer: models.Transfer, code: str, sentence: str) -> None:
+        self._mark(steps=steps.failed(_source(transfer).steps, code, sentence))
+        self._tools.moves.move(transfer, Event.FAIL, reason=(code, sentence))
+        self._tools.finalizing.advance(transfer)
 
     def _give_up(self, error: errors.ApplianceError) -> None:
         """What may pass pauses it, all else is its end: it would happen again."""
@@ -218,11 +228,8 @@ class Run:
             return
         with self._tools.live.holding(self._id):
             transfer = self._load()
-            if not self._mine(transfer):
-                return
-            self._mark(steps=steps.failed(_source(transfer).steps, error.code, error.sentence))
-            self._tools.moves.move(transfer, Event.FAIL, reason=(error.code, error.sentence))
-            self._tools.finalizing.advance(transfer)
+            if self._mine(transfer):
+                self._fail(transfer, error.code, error.sentence)
 
     def _mine(self, transfer: models.Transfer) -> bool:
         """Nobody has moved it on meanwhile: it fetches by the same ticket, or has not begun."""

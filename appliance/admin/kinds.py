@@ -7,6 +7,8 @@ from appliance.admin.phases import Phase
 OVIRT = "ovirt"
 #: The client of transfers whose bytes the appliance itself fetches.
 IMPORT = "import"
+#: The client of uploads that come by Glance's API, in one request each.
+GLANCE = "glance"
 
 
 def of_disk(transfer: models.Transfer) -> bool:
@@ -22,6 +24,11 @@ def imported(transfer: models.Transfer) -> bool:
 def beats(transfer: models.Transfer) -> bool:
     """Its client tells that it is there by heartbeats."""
     return not of_disk(transfer) and not imported(transfer)
+
+
+def cut(transfer: models.Transfer) -> bool:
+    """How many bytes come may be known only when they have: the volume that was made for them may be larger."""
+    return transfer.client in (IMPORT, GLANCE)
 
 
 def waits(transfer: models.Transfer) -> bool:

@@ -16,21 +16,21 @@ class Stores:
         wanted = self._ground.config.glance_store
         return sorted(self._fleet.domains.all(), key=lambda domain: (domain.name != wanted, *_order(domain, "raw")))
 
-    def choose(self, format: str, size: int, wanted: str | None = None) -> str:
-        """The id of the domain for an image of so many bytes; `wanted` (id or name) is asked for. Raises errors.Invalid, errors.NoHost."""
+    def choose(self, format: str, size: int, wanted: str | None = None) -> views.Domain:
+        """The domain for an image of so many bytes; `wanted` (id or name) is asked for. Raises errors.Invalid, errors.NoHost."""
         domains = self.all()
         if wanted is not None:
             for domain in domains:
                 if wanted in (domain.id, domain.name):
-                    return domain.id
+                    return domain
             raise errors.Invalid(field="store", reason=f"there is no store of that name; there are {', '.join(d.name for d in domains)}")
         fitting = [domain for domain in domains if domain.kind == "data" or format == "iso"]
         if not fitting:
             raise errors.NoHost(domain=f"for {format} images")
         # What is set is for all images that it can take.
         if fitting[0].name == self._ground.config.glance_store:
-            return fitting[0].id
-        return min(fitting, key=lambda domain: (domain.available < size, *_order(domain, format))).id
+            return fitting[0]
+        return min(fitting, key=lambda domain: (domain.available < size, *_order(domain, format)))
 
 
 def _order(domain: views.Domain, format: str) -> tuple[bool, bool, int]:

@@ -61,6 +61,25 @@ class Tasks:
             follow(session, session.get_one(models.Transfer, transfer_id), now, self._ground.config.task_lifetime)
         return self.get(user, task.id)
 
+    def fail(self, user: views.User, type: str, asked: dict[str, Any], message: str, *, image_id: str | None = None) -> views.Task:
+        """The task of a transfer that could not begin, for a reason that is not its client's."""
+        now = self._ground.clock.now()
+        task = models.Task(
+            id=models.new_id(),
+            type=type,
+            status=FAILURE,
+            input=asked,
+            message=message,
+            owner_id=user.id,
+            image_id=image_id,
+            created_at=now,
+            updated_at=now,
+            expires_at=now + datetime.timedelta(seconds=self._ground.config.task_lifetime),
+        )
+        with self._ground.database.session() as session:
+            session.add(task)
+        return self.get(user, task.id)
+
     def forget(self) -> None:
         """Removes those whose time is over; their images stay."""
         with self._ground.database.session() as session:
@@ -68,6 +87,16 @@ class Tasks:
 
     def _alive(self) -> sa.ColumnElement[bool]:
         return sa.or_(models.Task.expires_at.is_(None), models.Task.expires_at > self._ground.clock.now())
+
+
+def coming(session: orm.Session) -> set[str]:
+    """The ids of images that tasks are to bring, and which are no images yet."""
+    return set(session.scalars(sa.select(models.Task.image_id).where(models.Task.type == IMPORT, models.Task.status.in_(OPEN))))
+
+
+def followed(session: orm.Session, transfer_id: str) -> bool:
+    """A task waits for the transfer's end: its client cannot resume it."""
+    return session.scalar(sa.select(models.Task.id).where(*_of(transfer_id))) is not None
 
 
 def follow(session: orm.Session, transfer: models.Transfer, now: datetime.datetime, lifetime: float) -> None:
@@ -79,8 +108,15 @@ def follow(session: orm.Session, transfer: models.Transfer, now: datetime.dateti
         values = {"status": SUCCESS, "result": {"image_id": transfer.image_id}, **over}
     elif phase in phases.FAILED:
         values = {"status": FAILURE, "message": transfer.reason or "It was cancelled.", **over}
-    mine = models.Task.transfer_id == transfer.id, models.Task.status.in_(OPEN)
-    session.execute(sa.update(models.Task).where(*mine).values(updated_at=now, **values), execution_options={"synchronize_session": False})
+        # Nobody was told of the image that it was to bring.
+        brought = sa.select(models.Task.image_id).where(*_of(transfer.id), models.Task.type == IMPORT)
+        session.execute(sa.delete(models.Entry).where(models.Entry.id.in_(brought)), execution_options={"synchronize_session": False})
+    changed = sa.update(models.Task).where(*_of(transfer.id)).values(updated_at=now, **values)
+    session.execute(changed, execution_options={"synchronize_session": False})
+
+
+def _of(transfer_id: str) -> tuple[sa.ColumnElement[bool], ...]:
+    return models.Task.transfer_id == transfer_id, models.Task.status.in_(OPEN)
 
 
 def _view(task: models.Task) -> views.Task:

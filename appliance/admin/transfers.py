@@ -203,8 +203,8 @@ class Transfers:
         self._bell.ring()
         return self.get(user, transfer_id)
 
-    def finalize(self, user: views.User, transfer_id: str) -> views.Transfer:
-        """Ends the sending; the host verifies from now on.
+    def finalize(self, user: views.User, transfer_id: str, size: int | None = None) -> views.Transfer:
+        """Ends the sending; the host verifies from now on. `size`: what came, where that was not known before.
 
         Raises errors.NotFound, Forbidden, WorksAlone, NotAllowed, HostDown, and Incomplete: then it stays as it is.
         """
@@ -214,7 +214,7 @@ class Transfers:
                 # A download that was read to its end is finalized unasked, and a client that lost our answer asks again.
                 return self._shown.view(user, transfer)
             _not_alone(transfer)
-            self._finalizing.begin(transfer, user)
+            self._finalizing.begin(transfer, user, size)
         self._bell.ring()
         return self.get(user, transfer_id)
 

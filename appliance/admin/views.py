@@ -518,12 +518,24 @@ class Entry:
 
 @dataclass(frozen=True)
 class Deposit:
-    """Where the bytes of an image go that a client sends in one piece: the ticket's id on the host, for so many bytes."""
+    """Where the bytes of an image go that a client sends in one piece: the ticket's id on the host.
+
+    `size` is how many bytes come; not `sized`: how many may come at most.
+    """
 
     entry: str
     transfer: str
     host: Ref
     ticket: str
+    sized: bool
+
+
+@dataclass(frozen=True)
+class Arrived:
+    """What came of them: so many bytes, with these digests (hex) by algorithm."""
+
+    size: int
+    digests: dict[str, str]
     size: int
 
 

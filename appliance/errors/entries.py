@@ -31,15 +31,6 @@ class WrongStatus(ApplianceError):
         super().__init__(name=name, found=status, wanted=wanted)
 
 
-class SizeUnknown(ApplianceError):
-    """Bytes without a word on how many they are: a host makes the volume before they come."""
-
-    code = "size-unknown"
-    status = 411
-    says = "Nobody said how many bytes the image has."
-    hint = "Send Content-Length, or x-openstack-image-size where the body is chunked: clients do that for files, and not for pipes."
-
-
 class WrongSize(ApplianceError):
     """Bytes; `received` is at least so many if there were too many."""
 
@@ -47,3 +38,12 @@ class WrongSize(ApplianceError):
     status = 400
     says = "The image was to have {expected} bytes, and {received} came."
     hint = "Send the whole file again."
+
+
+class NoProperty(ApplianceError):
+    """A property that is to be changed, and is not there."""
+
+    code = "no-property"
+    status = 409
+    says = "The image has no property {name}."
+    hint = "Use the operation add."

@@ -2,9 +2,10 @@
 
 import dataclasses
 import hashlib
+import http
 import http.cookies
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import cherrypy
@@ -33,6 +34,17 @@ class Answer:
             response.cookie = self.cookie
         response.stream = not isinstance(self.body, bytes)
         return self.body
+
+
+def respond(answer: Answer, environ: dict, start_response: Callable) -> Iterable[bytes | memoryview]:
+    """Sends it from a WSGI application of ours; what nobody said otherwise of is not to be kept."""
+    answer.headers.setdefault("Cache-Control", "no-store")
+    if isinstance(answer.body, bytes) and answer.status != 204:
+        answer.headers.setdefault("Content-Length", str(len(answer.body)))
+    start_response(f"{answer.status} {http.HTTPStatus(answer.status).phrase}", list(answer.headers.items()))
+    if not isinstance(answer.body, bytes):
+        return answer.body
+    return [] if environ["REQUEST_METHOD"] == "HEAD" else [answer.body]
 
 
 def of_json(content: object, status: int = 200, content_type: str = JSON, **headers: str) -> Answer:

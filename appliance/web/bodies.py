@@ -2,11 +2,15 @@
 
 import json
 import urllib.parse
+from collections.abc import Sequence
+from typing import Any
 
 import pydantic
 import webob
 
 from appliance import errors
+
+JSON = "application/json"
 
 
 def read(request: webob.Request, limit: int) -> bytes | None:
@@ -35,20 +39,25 @@ def read(request: webob.Request, limit: int) -> bytes | None:
 
 def json_object(request: webob.Request, data: bytes | None) -> dict | None:
     """The JSON object in `data`; None when there is no body at all. Raises LengthRequired, UnsupportedType, BadRequest."""
+    value = json_value(request, data, (JSON,))
+    if value is not None and not isinstance(value, dict):
+        raise errors.BadRequest(reason="its body must be a JSON object")
+    return value
+
+
+def json_value(request: webob.Request, data: bytes | None, types: Sequence[str]) -> Any:
+    """The JSON in `data`, of one of the content `types`; None when there is no body at all. Raises as `json_object`."""
     if not data:
         return None
-    if request.content_type != "application/json" or (request.charset or "utf-8").lower() != "utf-8":
-        raise errors.UnsupportedType(wanted="application/json")
+    if request.content_type not in types or (request.charset or "utf-8").lower() != "utf-8":
+        raise errors.UnsupportedType(wanted=types[0])
     try:
-        value = json.loads(data.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_no_constant)
+        return json.loads(data.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_no_constant)
     except errors.BadRequest:
         raise
     except (ValueError, RecursionError):
         # ValueError covers bad UTF-8, bad JSON, and integers of thousands of digits.
         raise errors.BadRequest(reason="its body is not valid JSON") from None
-    if not isinstance(value, dict):
-        raise errors.BadRequest(reason="its body must be a JSON object")
-    return value
 
 
 def _unique(pairs: list[tuple[str, object]]) -> dict:

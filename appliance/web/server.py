@@ -22,16 +22,19 @@ BYTES = ("sessions", "images", "info")
 #: Paths of oVirt's face, by their first part.
 ENGINE = "ovirt-engine"
 
+#: Paths of Glance's face, by their first part.
+GLANCE = ("v2", "versions")
+
 #: The word for us in the Server header: what runs here, and not which version of it.
 NAME = "image-appliance"
 
 
-def together(site: Callable, images: Callable, engine: Callable, proxies: Sequence[str] = ()) -> Callable:
-    """One WSGI application of three: paths of the images service and of oVirt's face never meet CherryPy's dispatch.
+def together(site: Callable, images: Callable, engine: Callable, glance: Callable, proxies: Sequence[str] = ()) -> Callable:
+    """One WSGI application of four: paths of the images service and of oVirt's and Glance's faces never meet CherryPy's dispatch.
 
     Pages may connect to the `proxies` (URLs), too.
     """
-    faces = {**dict.fromkeys(BYTES, images), ENGINE: engine}
+    faces = {**dict.fromkeys(BYTES, images), ENGINE: engine, **dict.fromkeys(GLANCE, glance)}
 
     def dispatch(environ: dict, start_response: Callable):
         first = "".join(environ["PATH_INFO"].split("/", 2)[1:2])

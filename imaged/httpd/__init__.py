@@ -4,8 +4,9 @@ The only package that touches cheroot's internals, which is why its version is p
 """
 
 from imaged.httpd.body import Body, ShortBody, Stalled
+from imaged.httpd.chunks import BadChunk, Chunks
 from imaged.httpd.gateway import Abort
 from imaged.httpd.pipe import Pipe
 from imaged.httpd.server import Server
 
-__all__ = ["Abort", "Body", "Pipe", "Server", "ShortBody", "Stalled"]
+__all__ = ["Abort", "BadChunk", "Body", "Chunks", "Pipe", "Server", "ShortBody", "Stalled"]

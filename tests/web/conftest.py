@@ -17,6 +17,8 @@ from appliance import authority, bootstrap, config
 from appliance.admin import Admin, database
 from appliance.transfer import hosts, relay, sessions, slots, tickets
 from appliance.web import downloads, images, server, site
+from appliance.web.glance import calls as glance_calls
+from appliance.web.glance import engine as glance
 from appliance.web.ovirt import engine
 from imaged import client, httpd
 from tests import databases
@@ -77,10 +79,10 @@ class Appliance:
             self.admin.users.add(name, PASSWORD, role)
         self.tokens = {role: self.admin.tokens.add(name) for role, name in NAMES.items()}
         passing, room = relay.Relay(known, live), slots.Slots(32, 8)
-        pages = site.application(
-            self.admin, self.config, csrf_key=secrets.token_bytes(32), download=downloads.Downloads(live, passing, room)
-        )
-        self.application = server.together(pages, images.Images(live, passing, room), engine.application(self.admin, self.config))
+        download = downloads.Downloads(live, passing, room)
+        pages = site.application(self.admin, self.config, csrf_key=secrets.token_bytes(32), download=download)
+        ours = glance.application(glance_calls.Rooms(self.admin, known, download, room), self.config)
+        self.application = server.together(pages, images.Images(live, passing, room), engine.application(self.admin, self.config), ours)
         self.server = httpd.Server(("127.0.0.1", 0), self.application, threads=32, name="image-appliance")
         self._serving = self.server.launch()
         self.port = self.server.bind_addr[1]

@@ -7,7 +7,7 @@ import pydantic
 from pydantic.json_schema import models_json_schema
 
 from appliance import errors
-from appliance.web import problems
+from appliance.web import problems, tables
 from appliance.web.api import models, routes
 
 REF = "#/components/schemas/{model}"
@@ -71,7 +71,7 @@ def _operation(route: routes.Route) -> dict[str, Any]:
 
 
 def _path_parameters(route: routes.Route) -> list[dict]:
-    schema = {"type": "string", "pattern": f"^{routes.PARAMETER}$"}
+    schema = {"type": "string", "pattern": f"^{tables.PARAMETER}$"}
     return [{"name": name, "in": "path", "required": True, "schema": schema} for name in route.parameters]
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pydantic
 
 from appliance import errors
-from appliance.web import answers
+from appliance.web import answers, tables
 from appliance.web.api import domains, events, hosts, images, imports, me, models, transfers
 
 PREFIX = "/api/v1"
@@ -16,9 +16,6 @@ PREFIX = "/api/v1"
 ANYONE = ("admin", "uploader", "viewer")
 UPLOADERS = ("admin", "uploader")
 ADMINS = ("admin",)
-
-#: What a path parameter looks like; anything else is 404 without a look into the database.
-PARAMETER = "[A-Za-z0-9-]{1,64}"
 
 SAFE = ("GET", "HEAD")
 
@@ -46,10 +43,6 @@ class Route:
     location: str | None = None
     streams: bool = False
     public: bool = False
-
-    @property
-    def pattern(self) -> re.Pattern[str]:
-        return re.compile(re.sub(r"\\\{(\w+)\\\}", rf"(?P<\1>{PARAMETER})", re.escape(self.path)), re.ASCII)
 
     @property
     def parameters(self) -> list[str]:
@@ -328,19 +321,8 @@ ROUTES: tuple[Route, ...] = (
 
 
 def find(method: str, path: str) -> tuple[Route, dict[str, str]]:
-    """The route for a path below PREFIX, and its parameters. HEAD goes where GET goes. Raises NotFound, MethodNotAllowed."""
-    here = [(route, match) for route in ROUTES if (match := route.pattern.fullmatch(path))]
-    # A literal path is before one with parameters: /transfers/check is not the transfer named "check".
-    fewest = min((len(route.parameters) for route, _ in here), default=0)
-    here = [(route, match) for route, match in here if len(route.parameters) == fewest]
-    if not here:
-        raise errors.NotFound(what="address in the API")
-    methods = {route.method: (route, match) for route, match in here}
-    chosen = methods.get(method) or (methods.get("GET") if method == "HEAD" else None)
-    if chosen is None:
-        allowed = sorted({*methods, *(("HEAD",) if "GET" in methods else ())})
-        raise errors.MethodNotAllowed(method=method, allowed=", ".join(allowed))
-    return chosen[0], chosen[1].groupdict()
+    """The route for a path below PREFIX, and its parameters. Raises NotFound, MethodNotAllowed."""
+    return tables.find(ROUTES, method, path, "address in the API")
 
 
 def shown(model: type[models.View], result: object) -> dict:

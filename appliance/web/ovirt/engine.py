@@ -1,6 +1,5 @@
 """The WSGI application of /ovirt-engine. It stands beside CherryPy: oVirt's SDK takes XML for an answer, and no error page of anybody's."""
 
-import http
 import pathlib
 import urllib.parse
 from collections.abc import Callable, Iterable
@@ -32,14 +31,8 @@ class Engine:
         self._sso = sso.Sso(admin, lifetime=lifetime, behind_proxy=behind_proxy)
         self._pki = pki.Pki(ca)
 
-    def __call__(self, environ: dict, start_response: Callable) -> Iterable[bytes]:
-        request = webob.Request(environ)
-        answer = self.answer(request)
-        answer.headers.setdefault("Cache-Control", "no-store")
-        assert isinstance(answer.body, bytes)
-        answer.headers["Content-Length"] = str(len(answer.body))
-        start_response(f"{answer.status} {http.HTTPStatus(answer.status).phrase}", list(answer.headers.items()))
-        return [] if environ["REQUEST_METHOD"] == "HEAD" else [answer.body]
+    def __call__(self, environ: dict, start_response: Callable) -> Iterable[bytes | memoryview]:
+        return answers.respond(self.answer(webob.Request(environ)), environ, start_response)
 
     def answer(self, request: webob.Request) -> answers.Answer:
         """The answer to any request; never raises."""

@@ -1,10 +1,10 @@
 """The engine API as one table."""
 
 import dataclasses
-import re
 from collections.abc import Callable
 
 from appliance import errors
+from appliance.web import tables
 from appliance.web.ovirt import (
     clusters,
     data_centers,
@@ -18,9 +18,6 @@ from appliance.web.ovirt import (
     transfers,
 )
 from appliance.web.ovirt.paths import API
-
-#: What an id looks like; anything else is 404 without a look into the database.
-PARAMETER = "[A-Za-z0-9-]{1,64}"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,10 +34,6 @@ class Route:
     optional: bool = False
     status: int = 200
     follows: frozenset[str] = frozenset()
-
-    @property
-    def pattern(self) -> re.Pattern[str]:
-        return re.compile(re.sub(r"\\\{(\w+)\\\}", rf"(?P<\1>{PARAMETER})", re.escape(self.path)), re.ASCII)
 
 
 def _get(path: str, handler: Callable, *follows: str) -> Route:
@@ -86,16 +79,8 @@ ROUTES: tuple[Route, ...] = (
 
 
 def find(method: str, path: str) -> tuple[Route, dict[str, str]]:
-    """The route for a path below /ovirt-engine, and its parameters. HEAD goes where GET goes. Raises NotFound, MethodNotAllowed."""
-    below = path.removeprefix(API) if path == API or path.startswith(f"{API}/") else None
-    here = [] if below is None else [(route, match) for route in ROUTES if (match := route.pattern.fullmatch(below.rstrip("/")))]
-    if not here:
-        raise errors.NotFound(what="address in the engine API")
-    methods = {route.method: (route, match) for route, match in here}
-    if method == "HEAD":
-        method = "GET"
-    if method not in methods:
-        allowed = sorted({*methods, *(("HEAD",) if "GET" in methods else ())})
-        raise errors.MethodNotAllowed(method=method, allowed=", ".join(allowed))
-    route, match = methods[method]
-    return route, match.groupdict()
+    """The route for a path below /ovirt-engine, and its parameters. Raises NotFound, MethodNotAllowed."""
+    what = "address in the engine API"
+    if path != API and not path.startswith(f"{API}/"):
+        raise errors.NotFound(what=what)
+    return tables.find(ROUTES, method, path.removeprefix(API).rstrip("/"), what)

@@ -1,0 +1,116 @@
+"""Imports that Glance's clients ask for, of what they have staged or from a URL: each has a task, which tells how it goes."""
+
+from typing import Any
+
+from appliance import errors
+from appliance.admin import entries, imports, models, phases, stores, tasks, transfers, views
+from appliance.admin.ground import Ground
+
+#: What is computed as the bytes come: Glance's checksum and os_hash_value.
+DIGESTS = ("md5", "sha512")
+#: Addresses that may be imported from: nothing of the server's own, whatever else is allowed.
+SCHEMES = ("http", "https")
+
+#: What a source did wrong, and not who asked: the task ends with it.
+FAULTS = (
+    errors.ArchiveDamaged,
+    errors.ArchiveMemory,
+    errors.ArchiveTooLarge,
+    errors.ArchiveTrailing,
+    errors.ArchiveTruncated,
+    errors.FormatRefused,
+    errors.NotAnImage,
+    errors.SourceChanged,
+    errors.SourceForbidden,
+    errors.SourceMissing,
+    errors.UnknownCompression,
+)
+#: The status of errors that are another server's.
+GATEWAY = 502
+
+
+class Arrivals:
+    def __init__(
+        self,
+        ground: Ground,
+        entries: entries.Entries,
+        stores: stores.Stores,
+        transfers: transfers.Transfers,
+        imports: imports.Imports,
+        tasks: tasks.Tasks,
+    ):
+        self._ground = ground
+        self._entries = entries
+        self._stores = stores
+        self._transfers = transfers
+        self._imports = imports
+        self._tasks = tasks
+
+    def staged(self, user: views.User, entry_id: str, asked: dict[str, Any]) -> None:
+        """What was staged is verified, and becomes the image. Raises errors.NotFound, Forbidden, WrongStatus, HostDown."""
+        entry = self._entries.own(user, entry_id, "import this image")
+        if entry.status != "uploading" or entry.staged is None:
+            raise errors.WrongStatus(name=entry.shown_name, status=entry.status, wanted="its bytes must be staged first")
+        with self._ground.database.reading() as session:
+            phase = session.get_one(models.Transfer, entry.staged).phase
+        if phase in phases.LIVE:
+            raise errors.WrongStatus(name=entry.shown_name, status=entry.status, wanted="its bytes must have come first")
+        self._transfers.resume(user, entry.staged)
+        self._tasks.add(user, tasks.IMPORT_OF_IMAGE, asked, image_id=entry_id, transfer_id=entry.staged)
+        self._transfers.finalize(user, entry.staged)
+
+    def download(self, user: views.User, entry_id: str, url: str, asked: dict[str, Any], store: str | None = None) -> None:
+        """Fetches the bytes of an entry that has none. Raises errors.NotFound, Forbidden, WrongStatus, Invalid, and as Imports.create."""
+        entry = self._entries.own(user, entry_id, "import this image")
+        if entry.status != "queued":
+            raise errors.WrongStatus(name=entry.shown_name, status=entry.status, wanted="bytes are taken while it is queued")
+        check_url(url, "method.uri")
+        format = entries.file_format(entry)
+        # Of an earlier attempt something may be left.
+        self._entries.empty(user, entry_id)
+        try:
+            found = self._fetch(user, entry, url, format, store)
+        except errors.ApplianceError as error:
+            if not _fault(error):
+                raise
+            self._tasks.fail(user, tasks.IMPORT_OF_IMAGE, asked, _told(error), image_id=entry_id)
+            return
+        self._tasks.add(user, tasks.IMPORT_OF_IMAGE, asked, image_id=entry_id, transfer_id=found.id)
+
+    def task(self, user: views.User, url: str, facts: views.Facts, asked: dict[str, Any]) -> views.Task:
+        """A task that brings an image; if it fails, there is none. Raises as `download`."""
+        entry = self._entries.create(user, views.NewEntry(facts))
+        try:
+            format = entries.file_format(entry)
+            found = self._fetch(user, entry, url, format, None)
+        except errors.ApplianceError as error:
+            self._entries.forget(entry.id)
+            if not _fault(error):
+                raise
+            return self._tasks.fail(user, tasks.IMPORT, asked, _told(error))
+        return self._tasks.add(user, tasks.IMPORT, asked, image_id=entry.id, transfer_id=found.id)
+
+    def _fetch(self, user: views.User, entry: views.Entry, url: str, format: str, store: str | None) -> views.Transfer:
+        wanted = views.NewImport(
+            url=url,
+            domain=self._stores.choose(format, 0, store).id,
+            name=entry.facts.name or entry.id,
+            format=format,
+            image_id=entry.id,
+            digests=DIGESTS,
+        )
+        return self._imports.create(user, wanted)
+
+
+def check_url(url: str, field: str) -> None:
+    """Raises errors.Invalid."""
+    if url.strip().partition(":")[0].lower() not in SCHEMES:
+        raise errors.Invalid(field=field, reason=f"it must begin with {' or '.join(f'{scheme}://' for scheme in SCHEMES)}")
+
+
+def _fault(error: errors.ApplianceError) -> bool:
+    return isinstance(error, FAULTS) or error.status == GATEWAY
+
+
+def _told(error: errors.ApplianceError) -> str:
+    return f"{error.sentence} {error.advice}".strip()

@@ -1,0 +1,37 @@
+"""Every error as Glance's clients read it: made in one place, from any error."""
+
+from appliance import errors
+from appliance.web import answers, problems
+
+#: Of an error's own statuses, those that Glance says otherwise: what its clients know is 400.
+STATUSES = {422: 400}
+
+#: In place of an advice that would lead to the native API's documents.
+ADVICE = "docs/glance.md tells what is understood."
+TOKEN = "Give an API token as X-Auth-Token: image-appliance token add USER makes one."
+
+
+def answer(error: Exception) -> answers.Answer:
+    """The answer to any exception."""
+    told = problems.explained(error)
+    identity = problems.new_id(error)
+    status = 413 if isinstance(told, errors.NoSpace) else STATUSES.get(told.status, told.status)
+    content = {"code": status, "message": _message(told, identity), "title": problems.title(told)}
+    headers = problems.headers(told)
+    if status == 401:
+        headers["WWW-Authenticate"] = 'Keystone uri=""'
+    return answers.of_json({"error": content}, status, **headers)
+
+
+def _message(error: errors.ApplianceError, identity: str) -> str:
+    """What is wrong and what to do."""
+    match error:
+        case errors.BadRequest():
+            advice = ADVICE
+        case errors.NotLoggedIn():
+            return f"The token is not valid, or there is none. {TOKEN}"
+        case errors.Internal():
+            advice = f"{error.advice} Error id: {identity}"
+        case _:
+            advice = error.advice
+    return f"{error.sentence} {advice}".strip()

@@ -1,0 +1,85 @@
+"""The bytes of images: PUT and GET …/file, PUT …/stage. They stream; nothing of them is kept here."""
+
+from collections.abc import Callable
+
+from appliance import errors
+from appliance.admin import views
+from appliance.transfer import filling, receiving
+from appliance.web import answers
+from appliance.web.glance.calls import Call
+from imaged import httpd
+
+BYTES = "application/octet-stream"
+#: What is computed while they come: Glance's checksum, and its os_hash_value.
+DIGESTS = ("md5", "sha512")
+
+
+def put(call: Call) -> answers.Answer:
+    """The whole image; active when this answers, unless its verification takes very long."""
+    return _received(call, call.admin.deposits.finish, staged=False)
+
+
+def stage(call: Call) -> answers.Answer:
+    """The whole image, which waits for its import."""
+    return _received(call, call.admin.deposits.stage, staged=True)
+
+
+def show(call: Call) -> answers.Answer:
+    """The whole image or one range of it; 204 while there are no bytes."""
+    entry = call.admin.entries.get(call.user, call.id)
+    if entry.status in ("queued", "killed"):
+        return answers.Answer(204)
+    answer = call.rooms.download(call.admin.images.open(call.user, call.id), call.request)
+    if entry.md5 and answer.status == 200:
+        answer.headers["Content-MD5"] = entry.md5
+    return answer
+
+
+def _received(call: Call, done: Callable[[views.User, views.Deposit, views.Arrived], None], *, staged: bool) -> answers.Answer:
+    if call.request.content_type != BYTES:
+        raise errors.UnsupportedType(wanted=BYTES)
+    coming, size = _coming(call)
+    store = call.request.headers.get("X-Image-Meta-Store") or None
+    with call.rooms.slots.take():
+        deposit = call.admin.deposits.begin(call.user, call.id, size, store=store, staged=staged)
+        try:
+            done(call.user, deposit, _write(call, coming, deposit))
+        except BaseException:
+            call.admin.deposits.abort(call.user, deposit)
+            raise
+    return answers.Answer(204)
+
+
+def _write(call: Call, coming: receiving.Coming, deposit: views.Deposit) -> views.Arrived:
+    try:
+        images = call.rooms.hosts.images(deposit.host.id)
+        size, digests = receiving.receive(coming, images, deposit.ticket, host=deposit.host.name, limit=deposit.size, digests=DIGESTS)
+    except filling.Lost as lost:
+        raise errors.HostRefused(host=deposit.host.name, reason=lost.sentence) from lost
+    if deposit.sized and size != deposit.size:
+        raise errors.WrongSize(expected=deposit.size, received=size)
+    return views.Arrived(size, digests)
+
+
+def _coming(call: Call) -> tuple[receiving.Coming, int | None]:
+    """The body, and how many bytes it is to have, if anybody says that. Raises WrongSize, BadRequest."""
+    environ = call.request.environ
+    told = _told(call.request.headers.get("X-OpenStack-Image-Size"))
+    coding = environ.get("HTTP_TRANSFER_ENCODING")
+    if coding is not None:
+        if coding.strip().lower() != "chunked":
+            raise errors.BadRequest(reason="its Transfer-Encoding must be chunked")
+        return httpd.Chunks(environ), told
+    body = httpd.Body(environ)
+    if told is not None and told != body.length:
+        raise errors.WrongSize(expected=told, received=body.length)
+    return body, body.length
+
+
+def _told(text: str | None) -> int | None:
+    """Raises BadRequest."""
+    if text is None:
+        return None
+    if not (text.isascii() and text.isdigit() and len(text) < 19):
+        raise errors.BadRequest(reason="its x-openstack-image-size is not a number of bytes")
+    return int(text)

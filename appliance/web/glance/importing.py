@@ -1,0 +1,81 @@
+"""POST …/import, /info/import, and the input of tasks that import: what a client asks for, checked before anything begins."""
+
+from typing import Any
+
+from appliance import errors
+from appliance.admin import arrivals, entries, views
+from appliance.web.glance import given
+from appliance.web.glance.calls import Call
+
+METHODS = ("glance-direct", "web-download")
+
+#: Of a task's input: what must be there.
+INPUT = ("import_from", "import_from_format", "image_properties")
+
+
+def methods(call: Call) -> dict:
+    return {"import-methods": {"description": "Import methods available.", "type": "array", "value": list(METHODS)}}
+
+
+def start(call: Call) -> None:
+    said = call.object
+    method = said.get("method")
+    if not isinstance(method, dict) or not isinstance(method.get("name"), str):
+        raise errors.Invalid(field="method", reason="it must be an object with the name of a method")
+    name, store = method["name"], _store(said)
+    if name not in METHODS:
+        raise errors.Invalid(field="method.name", reason=f"it must be one of {', '.join(METHODS)}")
+    shown = {"name": name}
+    asked = {"image_id": call.id, "import_req": {"method": shown}}
+    if name == "glance-direct":
+        if store is not None and store != call.admin.entries.get(call.user, call.id).store:
+            raise errors.Invalid(field="stores", reason="the bytes are staged where they stay: name the store when they are sent")
+        call.admin.arrivals.staged(call.user, call.id, asked)
+        return
+    uri = method.get("uri")
+    if not isinstance(uri, str):
+        raise errors.Invalid(field="method.uri", reason="it is required")
+    shown["uri"] = _shown(uri)
+    call.admin.arrivals.download(call.user, call.id, uri, asked, store)
+
+
+def task(call: Call, said: Any) -> views.Task:
+    """The task for an input. Raises errors.Invalid, which names what is wrong."""
+    if not isinstance(said, dict):
+        raise errors.Invalid(field="input", reason="it must be an object")
+    for field in INPUT:
+        if field not in said:
+            raise errors.Invalid(field=f"input.{field}", reason="it is required")
+    url, format, properties = (said[field] for field in INPUT)
+    if not isinstance(url, str):
+        raise errors.Invalid(field="input.import_from", reason="it must be text")
+    arrivals.check_url(url, "input.import_from")
+    if format not in entries.DISK_FORMATS:
+        raise errors.Invalid(field="input.import_from_format", reason=f"it must be one of {', '.join(entries.DISK_FORMATS)}")
+    if not isinstance(properties, dict):
+        raise errors.Invalid(field="input.image_properties", reason="it must be an object")
+    facts = given.facts(properties, views.Facts(disk_format=format, container_format="bare"))
+    if facts.disk_format != format:
+        raise errors.Invalid(field="input.image_properties.disk_format", reason="it differs from import_from_format")
+    shown = {"import_from": _shown(url), "import_from_format": format, "image_properties": properties}
+    return call.admin.arrivals.task(call.user, url, facts, shown)
+
+
+def _store(said: dict) -> str | None:
+    """The one store that is asked for; None where it is left to us. Raises errors.Invalid."""
+    stores, everywhere = said.get("stores"), said.get("all_stores", False)
+    for field in ("all_stores", "all_stores_must_succeed"):
+        if not isinstance(said.get(field, False), bool):
+            raise errors.Invalid(field=field, reason="it must be true or false")
+    if everywhere:
+        raise errors.Invalid(field="all_stores", reason="an image is in one store here")
+    if stores is None or stores == []:
+        return None
+    if not isinstance(stores, list) or len(stores) != 1 or not isinstance(stores[0], str):
+        raise errors.Invalid(field="stores", reason="it must be a list with the name of one store: an image is in one here")
+    return stores[0]
+
+
+def _shown(url: str) -> str:
+    """Without its query, in which there may be a secret."""
+    return url.partition("?")[0].partition("#")[0]
