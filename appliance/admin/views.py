@@ -526,6 +526,7 @@ class Deposit:
     entry: str
     transfer: str
     host: Ref
+    size: int
     ticket: str
     sized: bool
 
@@ -534,7 +535,6 @@ class Deposit:
 class Arrived:
     """What came of them: so many bytes, with these digests (hex) by algorithm."""
 
-    size: int
     digests: dict[str, str]
     size: int
 
