@@ -526,8 +526,8 @@ class Deposit:
     entry: str
     transfer: str
     host: Ref
-    size: int
     ticket: str
+    size: int
     sized: bool
 
 
@@ -535,8 +535,8 @@ class Deposit:
 class Arrived:
     """What came of them: so many bytes, with these digests (hex) by algorithm."""
 
-    digests: dict[str, str]
     size: int
+    digests: dict[str, str]
 
 
 @dataclass(frozen=True)
