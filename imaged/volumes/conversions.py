@@ -17,8 +17,10 @@ from imaged.volumes.volumes import DISKS, Volumes
 SOURCES = ("raw", "qcow2", *formats.FOREIGN)
 # Address space: threads and their arenas take most of it, caches of tables 32 MiB.
 MEMORY = 2 << 30
-# Bytes a second that are slow for one processor that compresses, and slow for a disk that others use.
-CPU_RATE, RATE = 8 << 20, 4 << 20
+#: Seconds of wall-clock and of processor time for any conversion, however small.
+SECONDS, CPU_SECONDS = 300.0, 60
+# Bytes a second that are slow for a disk that others use, and slow for one processor that compresses.
+RATE, CPU_RATE = 4 << 20, 8 << 20
 #: Bytes that a file may have beyond what its disk comes to without compression: tables that are written anew.
 SLACK = 64 << 20
 PROGRESS = re.compile(rb"\((\d+(?:\.\d+)?)/100%\)")
@@ -139,7 +141,7 @@ def _measure(job: Job, source: int, facts: inspection.Facts, format: str) -> Mea
 def _convert(job: Job, source: int, target: int, facts: inspection.Facts, wanted: Wanted, measure: Measure) -> None:
     """Raises OSError where the storage takes no more; Rejected; Canceled."""
     work = facts.actual_size + measure.needed
-    cpu, seconds = int(qemu.CPU_SECONDS + work / CPU_RATE), qemu.WALL_SECONDS + work / RATE
+    cpu, seconds = int(CPU_SECONDS + work / CPU_RATE), SECONDS + work / RATE
     words = [
         *("convert", "-p", "-O", wanted.format, "-t", _cache(target), "-T", _cache(source), *(["-c"] if wanted.compressed else [])),
         *(qemu.described(source, facts.format, read_only=True), f"/proc/self/fd/{target}"),

@@ -56,9 +56,9 @@ def _vmdk(file: int, _: format_inspector.FileInspector, size: int) -> tuple[str,
         inspector.finish()
         inspector.safety_check()
     except format_inspector.SafetyCheckFailed as failed:
-        if "descriptor" in failed.failures:
-            raise _unsafe("VMDK", f"its description is not one of a single file ({failed.failures['descriptor']})") from None
-        raise qemu.truncated("vmdk", size) from None
+        if set(failed.failures) == {"footer"} and os.pread(file, 4, max(0, size - 1024)) != SPARSE:
+            raise qemu.truncated("vmdk", size) from None
+        raise _unsafe("VMDK", ", ".join(map(str, failed.failures.values()))) from None
     except format_inspector.ImageFormatError as error:
         raise _unsafe("VMDK", f"it cannot be judged ({error})") from None
     if inspector.virtual_size == 0:

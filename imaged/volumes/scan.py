@@ -50,10 +50,10 @@ def scan(job: Job, file: int, *, command: Sequence[str]) -> dict:
     except programs.Overdue:
         raise errors.Rejected("scan-failed", f"The scanner was stopped: it needed more than {seconds} s for {units.size(size)}") from None
     said = _first_line(output.decode(errors="replace"))
+    reason = said or _first_line(complaint) or "it does not say why"
     if code == FOUND:
-        raise errors.Rejected("infected", f"The scanner refuses the image: {said or 'it does not say why'}")
+        raise errors.Rejected("infected", f"The scanner refuses the image: {reason}")
     if code != CLEAN:
-        reason = said or _first_line(complaint) or "it did not say why"
         raise errors.Rejected("scan-failed", f"The scanner failed (status {code}): {reason}")
     job.advance(size)
     return {"said": said}

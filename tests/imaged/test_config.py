@@ -164,3 +164,15 @@ def test_a_directory_is_no_certificate(words, pem, tmp_path):
 @pytest.mark.parametrize("host_id", ["a b", "ä", "x" * 129, "a\n"])
 def test_a_bad_host_id_is_refused(words, host_id):
     assert "host_id" in complaint({**words, "host_id": host_id})
+
+
+@pytest.mark.parametrize("value", ["wc -c 'a b'", ["wc", "-c", "a b"]])
+def test_the_scanner_is_a_program_and_its_words(words, value):
+    program, *rest = config.load({**words, "scan_command": value}, None).scan_command
+
+    assert program.endswith("/wc") and rest == ["-c", "a b"]
+
+
+@pytest.mark.parametrize("value", ["", "  ", [], [1], "'", "no-such-scanner", "/etc", ["wc", "a\0b"], 7])
+def test_a_scanner_that_cannot_be_started_stops_the_start(words, value):
+    assert complaint({**words, "scan_command": value}).startswith("scan_command (option --scan-command): ")

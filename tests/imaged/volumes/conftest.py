@@ -1,6 +1,7 @@
 """A host's storage, as the daemon sees it."""
 
 import shutil
+from pathlib import Path
 
 import pytest
 
@@ -8,7 +9,7 @@ from imaged.volumes.domains import Domains
 from imaged.volumes.exports import Exports
 from imaged.volumes.jobs import Jobs
 from imaged.volumes.volumes import Volumes
-from tests.imaged.volumes import exported
+from tests.imaged.volumes import arrived, exported
 
 
 @pytest.fixture
@@ -45,3 +46,17 @@ def house(volumes):
 def disk(domain, qcow2):
     """The sound qcow2 of a 64 MiB disk as a volume."""
     return shutil.copy(qcow2, domain.path / exported.NAME)
+
+
+@pytest.fixture(scope="session")
+def kinds(tmp_path_factory):
+    """A directory with one disk as every kind of file, which is only to be read."""
+    directory = tmp_path_factory.mktemp("kinds")
+    arrived.make_all(directory)
+    return directory
+
+
+@pytest.fixture
+def vmdk(kinds, tmp_path):
+    """A sound sparse VMDK of the test's own."""
+    return Path(shutil.copy(kinds / "monolithicSparse", tmp_path))
