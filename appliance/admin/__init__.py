@@ -8,6 +8,7 @@ from appliance import authority as _authority
 from appliance.admin.arrivals import Arrivals
 from appliance.admin.bell import Bell
 from appliance.admin.clock import Clock
+from appliance.admin.copying import Copying
 from appliance.admin.database import Database
 from appliance.admin.deposits import Deposits
 from appliance.admin.digesting import Digesting
@@ -93,13 +94,14 @@ class Admin:
         # What is fetched from elsewhere.
         seal = Seal(import_key)
         self.imports = Imports(ground, uploads, self.transfers, seal, bell)
-        self.importing = Importing(ground, fleet, live, moves, finalizing, seal, bell)
+        copying = Copying(ground, fleet, self.images, uploads, seal, bell)
+        self.importing = Importing(ground, fleet, live, moves, finalizing, copying, seal, bell)
         # What Glance's clients see of it.
         self.stores = Stores(ground, fleet)
         self.entries = Entries(ground, self.images, self.transfers)
         self.tasks = Tasks(ground)
         self.deposits = Deposits(ground, fleet, live, self.entries, self.stores, uploads, self.transfers)
-        self.arrivals = Arrivals(ground, self.entries, self.stores, self.transfers, self.imports, self.tasks)
+        self.arrivals = Arrivals(ground, self.entries, self.stores, self.transfers, self.imports, copying, self.tasks)
         # What goes on unasked.
         tending = Tending(ground, fleet, live, moves, finalizing, resuming, bell)
         rounds = Rounds(ground, fleet, live, tending, self.enrolment, self.images, Digesting(ground, fleet))

@@ -52,6 +52,7 @@ def checked(request: views.NewTransfer, max_size: int) -> views.NewTransfer:
         client=request.client,
         host=getattr(request, "host", None),
         image_id=getattr(request, "image_id", None),
+        copy_of=getattr(request, "copy_of", None),
     )
 
 

@@ -1,9 +1,10 @@
 """Imports that Glance's clients ask for, of what they have staged or from a URL: each has a task, which tells how it goes."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from appliance import errors
-from appliance.admin import entries, imports, models, phases, stores, tasks, transfers, views
+from appliance.admin import copying, entries, images, imports, models, phases, stores, tasks, transfers, views
 from appliance.admin.ground import Ground
 
 #: What is computed as the bytes come: Glance's checksum and os_hash_value.
@@ -37,6 +38,7 @@ class Arrivals:
         stores: stores.Stores,
         transfers: transfers.Transfers,
         imports: imports.Imports,
+        copying: copying.Copying,
         tasks: tasks.Tasks,
     ):
         self._ground = ground
@@ -44,6 +46,7 @@ class Arrivals:
         self._stores = stores
         self._transfers = transfers
         self._imports = imports
+        self._copying = copying
         self._tasks = tasks
 
     def staged(self, user: views.User, entry_id: str, asked: dict[str, Any]) -> None:
@@ -76,6 +79,27 @@ class Arrivals:
             self._tasks.fail(user, tasks.IMPORT_OF_IMAGE, asked, _told(error), image_id=entry_id)
             return
         self._tasks.add(user, tasks.IMPORT_OF_IMAGE, asked, image_id=entry_id, transfer_id=found.id)
+
+    def copy(self, user: views.User, entry_id: str, wanted: Sequence[str] | None, asked: dict[str, Any]) -> None:
+        """Copies an image to other stores, each with a task of its own; None: to all that take it and do not have it.
+
+        Raises errors.NotFound, Forbidden, WrongStatus, Invalid, and as an upload.
+        """
+        entry = self._entries.own(user, entry_id, "copy this image")
+        if entry.status != "active":
+            raise errors.WrongStatus(name=entry.shown_name, status=entry.status, wanted="only active images are copied")
+        with self._ground.database.reading() as session:
+            format = images.find(session, entry_id).format
+        if wanted is None:
+            chosen = [store for store in self._stores.all() if store.name not in entry.stores and (store.kind == "data" or format == "iso")]
+        else:
+            chosen = [self._stores.choose(format, entry.size or 0, store) for store in wanted]
+        for store in chosen:
+            if store.name in entry.stores:
+                raise errors.Invalid(field="stores", reason=f"the image is in {store.name} already")
+        for store in chosen:
+            transfer_id = self._copying.start(user, entry_id, store)
+            self._tasks.add(user, tasks.IMPORT_OF_IMAGE, asked, image_id=entry_id, transfer_id=transfer_id)
 
     def task(self, user: views.User, url: str, facts: views.Facts, asked: dict[str, Any]) -> views.Task:
         """A task that brings an image; if it fails, there is none. Raises as `download`."""

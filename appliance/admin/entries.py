@@ -4,10 +4,11 @@ An entry may be there before the bytes, and stays when these fail. An image with
 seen by everybody, as everywhere else.
 """
 
+import collections
 import dataclasses
 import datetime
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import sqlalchemy as sa
 from sqlalchemy import orm
@@ -42,18 +43,22 @@ class Entries:
     def all(self, user: views.User) -> list[views.Entry]:
         """All that `user` may see, in no order: without failed uploads of other clients, and without what tasks have not brought yet."""
         with self._ground.database.reading() as session:
-            found = {image.id: image for image in session.scalars(sa.select(models.Image))}
+            every = {image.id: image for image in session.scalars(sa.select(models.Image))}
+            found = {key: image for key, image in every.items() if image.copy_of not in every}
+            copies = collections.defaultdict(list)
+            for image in every.values():
+                copies[image.copy_of].append(image)
             entries = {entry.id: entry for entry in session.scalars(sa.select(models.Entry))}
             unfinished = sa.select(models.Transfer).where(models.Transfer.phase.not_in([str(phase) for phase in phases.FINISHED]))
             moving = {transfer.image_id: transfer for transfer in session.scalars(unfinished)}
             hidden = tasks.coming(session)
-        shown = (view(entries.get(key), found.get(key), moving.get(key)) for key in (entries.keys() | found.keys()) - hidden)
+        shown = (view(entries.get(key), found.get(key), moving.get(key), copies[key]) for key in (entries.keys() | found.keys()) - hidden)
         return [entry for entry in shown if entry.status != "killed" and sees(user, entry)]
 
     def get(self, user: views.User, entry_id: str) -> views.Entry:
         """Raises errors.NotFound, also for what `user` may not see."""
         with self._ground.database.reading() as session:
-            found = view(*_find(session, entry_id))
+            found = view(*_find(session, entry_id), _copies(session, entry_id))
         if not sees(user, found):
             raise errors.NotFound(what="image")
         return found
@@ -102,6 +107,10 @@ class Entries:
         found = self.own(user, entry_id, "delete this image")
         if found.facts.protected:
             raise errors.Protected(name=found.shown_name)
+        with self._ground.database.reading() as session:
+            copies = [copy.id for copy in _copies(session, entry_id)]
+        for copy in copies:
+            self.empty(user, copy)
         self.empty(user, entry_id)
         with self._ground.database.session() as session:
             gone = session.scalar(sa.delete(models.Entry).where(models.Entry.id == entry_id).returning(models.Entry.id))
@@ -149,7 +158,9 @@ def file_format(entry: views.Entry) -> str:
     return KEPT[format]
 
 
-def view(entry: models.Entry | None, image: models.Image | None, transfer: models.Transfer | None) -> views.Entry:
+def view(
+    entry: models.Entry | None, image: models.Image | None, transfer: models.Transfer | None, copies: Iterable[models.Image] = ()
+) -> views.Entry:
     """One of `entry` and `image` must be there; `transfer` is the image's, if it is not finished."""
     status = _status(entry, image, transfer)
     known = image if image is not None and status == "active" else None
@@ -166,7 +177,7 @@ def view(entry: models.Entry | None, image: models.Image | None, transfer: model
         virtual_size=known.virtual_size if known else None,
         md5=digests.get("md5"),
         sha512=digests.get("sha512"),
-        store=image.domain.name if image is not None and status != "queued" else None,
+        stores=(image.domain.name, *(copy.domain.name for copy in copies if copy.status == "ok")) if image and status != "queued" else (),
         staged=entry.staged if entry is not None and status == "uploading" else None,
         created_at=about.created_at,
         updated_at=_latest(entry, image),
@@ -201,6 +212,11 @@ def _find(session: orm.Session, entry_id: str) -> tuple[models.Entry | None, mod
         raise errors.NotFound(what="image")
     transfer = session.get(models.Transfer, image.transfer_id) if image is not None and image.transfer_id else None
     return entry, image, None if transfer is None or transfer.phase in phases.FINISHED else transfer
+
+
+def _copies(session: orm.Session, entry_id: str) -> list[models.Image]:
+    """In other domains."""
+    return list(session.scalars(sa.select(models.Image).where(models.Image.copy_of == entry_id)))
 
 
 def _status(entry: models.Entry | None, image: models.Image | None, transfer: models.Transfer | None) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import sqlalchemy as sa
 
 from appliance import errors
-from appliance.admin import admission, finalizing, imports, live, models, moves, steps, tasks
+from appliance.admin import admission, copying, finalizing, imports, live, models, moves, steps, tasks
 from appliance.admin.fleet import Fleet
 from appliance.admin.ground import Ground
 from appliance.admin.phases import Event, Phase
@@ -30,6 +30,7 @@ class Tools:
     moves: moves.Moves
     finalizing: finalizing.Finalizing
     seal: Seal
+    copying: copying.Copying
     policy: guard.Policy
 
 
@@ -121,7 +122,7 @@ class Run:
     def _look_again(self, transfer: models.Transfer) -> imports.Plan | None:
         """What is at the source now, if the last look was long ago."""
         source, ground = _source(transfer), self._tools.ground
-        if (ground.clock.now() - source.looked_at).total_seconds() < FRESH:
+        if copying.copies(transfer) or (ground.clock.now() - source.looked_at).total_seconds() < FRESH:
             return None
         words = self._tools.seal.open(source.sealed)
         self._looking = looking.Looking(words["url"], self._tools.policy, _credentials(words))
@@ -173,7 +174,7 @@ class Run:
         assert transfer.ticket
         self._ticket = transfer.ticket
         self._fetching = fetch.Fetch(
-            sources.open(words["url"], self._tools.policy, _credentials(words)),
+            self._open(transfer, words),
             self._tools.fleet.connections.images(transfer.host.id),
             transfer.ticket,
             host=transfer.host.name,
@@ -188,6 +189,11 @@ class Run:
         )
         self._mark(steps=steps.moved(source.steps, "waiting", "running"))
         return self._fetching
+
+    def _open(self, transfer: models.Transfer, words: dict[str, str]) -> sources.Source:
+        if copying.copies(transfer):
+            return self._tools.copying.source(transfer, words["url"])
+        return sources.open(words["url"], self._tools.policy, _credentials(words))
 
     def _finish(self, result: fetch.Result) -> None:
         with self._tools.live.holding(self._id):

@@ -6,7 +6,7 @@ import time
 
 import sqlalchemy as sa
 
-from appliance.admin import finalizing, kinds, live, models, moves
+from appliance.admin import copying, finalizing, kinds, live, models, moves
 from appliance.admin.bell import Bell
 from appliance.admin.fleet import Fleet
 from appliance.admin.ground import Ground
@@ -27,12 +27,20 @@ class Importing:
     """Looks each `monitor_interval`, or when the `bell` is rung. All that it must remember is in the database and on the hosts."""
 
     def __init__(
-        self, ground: Ground, fleet: Fleet, live: live.Live, moves: moves.Moves, finalizing: finalizing.Finalizing, seal: Seal, bell: Bell
+        self,
+        ground: Ground,
+        fleet: Fleet,
+        live: live.Live,
+        moves: moves.Moves,
+        finalizing: finalizing.Finalizing,
+        copying: copying.Copying,
+        seal: Seal,
+        bell: Bell,
     ):
         self._ground = ground
         self._live = live
         self._bell = bell
-        self._tools = Tools(ground, fleet, live, moves, finalizing, seal, guard.Policy.of(ground.config))
+        self._tools = Tools(ground, fleet, live, moves, finalizing, seal, copying, guard.Policy.of(ground.config))
         self._stopping = False
         self._thread: threading.Thread | None = None
         self._lock = threading.Lock()

@@ -175,6 +175,8 @@ class Image(Base):
     backup: orm.Mapped[str | None] = orm.mapped_column(sa.String(16))
     #: Its bytes are being deleted: goes on after a crash until the record is gone.
     deleting: orm.Mapped[bool] = orm.mapped_column(default=False)
+    #: The image that this is a copy of, in another storage domain.
+    copy_of: orm.Mapped[str | None] = orm.mapped_column(sa.String(36), index=True)
     transfer_id: orm.Mapped[str | None] = orm.mapped_column(sa.String(36))
     created_at: orm.Mapped[datetime.datetime] = orm.mapped_column(index=True)
     completed_at: orm.Mapped[datetime.datetime | None]

@@ -102,17 +102,18 @@ def followed(session: orm.Session, transfer_id: str) -> bool:
 def follow(session: orm.Session, transfer: models.Transfer, now: datetime.datetime, lifetime: float) -> None:
     """The transfer's tasks stand as it stands; what has ended is kept `lifetime` seconds more."""
     phase = Phase(transfer.phase)
-    values: dict[str, Any] = {"status": PENDING if phase is Phase.INITIALIZING else PROCESSING}
-    over = {"expires_at": now + datetime.timedelta(seconds=lifetime)}
-    if phase is Phase.FINISHED_SUCCESS:
-        values = {"status": SUCCESS, "result": {"image_id": transfer.image_id}, **over}
-    elif phase in phases.FAILED:
-        values = {"status": FAILURE, "message": transfer.reason or "It was cancelled.", **over}
-        # Nobody was told of the image that it was to bring.
-        brought = sa.select(models.Task.image_id).where(*_of(transfer.id), models.Task.type == IMPORT)
-        session.execute(sa.delete(models.Entry).where(models.Entry.id.in_(brought)), execution_options={"synchronize_session": False})
-    changed = sa.update(models.Task).where(*_of(transfer.id)).values(updated_at=now, **values)
-    session.execute(changed, execution_options={"synchronize_session": False})
+    for task in session.scalars(sa.select(models.Task).where(*_of(transfer.id))):
+        task.updated_at = now
+        task.status = PENDING if phase is Phase.INITIALIZING else PROCESSING
+        if phase is Phase.FINISHED_SUCCESS:
+            task.status, task.result = SUCCESS, {"image_id": task.image_id}
+        elif phase in phases.FAILED:
+            task.status, task.message = FAILURE, transfer.reason or "It was cancelled."
+            if task.type == IMPORT:
+                # Nobody was told of the image that it was to bring.
+                session.execute(sa.delete(models.Entry).where(models.Entry.id == task.image_id))
+        if task.status not in OPEN:
+            task.expires_at = now + datetime.timedelta(seconds=lifetime)
 
 
 def _of(transfer_id: str) -> tuple[sa.ColumnElement[bool], ...]:

@@ -82,7 +82,8 @@ class Uploads:
             "created_at": now,
         }
         claim = request.name if request.image_id is None else None
-        image = models.Image(id=image_id, status="locked", claim=claim, allocation=request.allocation, transfer_id=transfer_id, **same)
+        own = {"claim": claim, "copy_of": request.copy_of, "allocation": request.allocation, "transfer_id": transfer_id}
+        image = models.Image(id=image_id, status="locked", **own, **same)
         shown = request.fingerprint or views.Fingerprint()
         transfer = models.Transfer(
             id=transfer_id,

@@ -353,6 +353,8 @@ class NewTransfer:
     host: str | None = None
     #: The new image's; such an image does not claim its name: several may have it.
     image_id: str | None = None
+    #: The image that it is to be a copy of.
+    copy_of: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -492,7 +494,7 @@ class NewEntry:
 
 @dataclass(frozen=True)
 class Entry:
-    """An image as Glance's clients know it; `status` is their word. Sizes, `store` (a domain's name) and digests (hex) once they are known.
+    """An image as Glance's clients know it; `status` is their word. Sizes, `stores` (domains' names) and digests (hex) once known.
 
     `staged` is the transfer whose bytes wait to be imported.
     """
@@ -506,7 +508,7 @@ class Entry:
     virtual_size: int | None
     md5: str | None
     sha512: str | None
-    store: str | None
+    stores: tuple[str, ...]
     staged: str | None
     created_at: datetime.datetime
     updated_at: datetime.datetime

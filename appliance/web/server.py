@@ -24,6 +24,7 @@ ENGINE = "ovirt-engine"
 
 #: Paths of Glance's face, by their first part.
 GLANCE = ("v2", "versions")
+JSON = "application/json"
 
 #: The word for us in the Server header: what runs here, and not which version of it.
 NAME = "image-appliance"
@@ -38,7 +39,9 @@ def together(site: Callable, images: Callable, engine: Callable, glance: Callabl
 
     def dispatch(environ: dict, start_response: Callable):
         first = "".join(environ["PATH_INFO"].split("/", 2)[1:2])
-        return faces.get(first, site)(environ, start_response)
+        # OpenStack's clients look there for what this is; browsers want pages.
+        face = glance if not first and environ.get("HTTP_ACCEPT") == JSON else faces.get(first, site)
+        return face(environ, start_response)
 
     return security.guarded(dispatch, proxies)
 

@@ -56,9 +56,9 @@ class Reply:
 class Appliance:
     """Pages, API and images service on one port, as the product has them; `admin` is the real one behind them."""
 
-    def __init__(self, directory: pathlib.Path):
+    def __init__(self, directory: pathlib.Path, **settings):
         self.directory = directory
-        self.config = config.Config(state_dir=directory, monitor_interval=0.5, login_attempts=3)
+        self.config = config.Config(state_dir=directory, monitor_interval=0.5, login_attempts=3, **settings)
         made = bootstrap.prepare(self.config)
         self._start_daemon()
         databases.migrated(directory)

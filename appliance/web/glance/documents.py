@@ -67,7 +67,7 @@ def image(entry: views.Entry) -> dict:
         "file": f"{path}/file",
         "schema": f"{SCHEMAS}/image",
     }
-    return found | ({"stores": entry.store} if entry.store else {})
+    return found | ({"stores": ",".join(entry.stores)} if entry.stores else {})
 
 
 def task(found: views.Task) -> dict:

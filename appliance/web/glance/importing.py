@@ -7,7 +7,7 @@ from appliance.admin import arrivals, entries, views
 from appliance.web.glance import given
 from appliance.web.glance.calls import Call
 
-METHODS = ("glance-direct", "web-download")
+METHODS = ("glance-direct", "web-download", "copy-image")
 
 #: Of a task's input: what must be there.
 INPUT = ("import_from", "import_from_format", "image_properties")
@@ -22,21 +22,27 @@ def start(call: Call) -> None:
     method = said.get("method")
     if not isinstance(method, dict) or not isinstance(method.get("name"), str):
         raise errors.Invalid(field="method", reason="it must be an object with the name of a method")
-    name, store = method["name"], _store(said)
+    name, stores = method["name"], _stores(said)
     if name not in METHODS:
         raise errors.Invalid(field="method.name", reason=f"it must be one of {', '.join(METHODS)}")
     shown = {"name": name}
     asked = {"image_id": call.id, "import_req": {"method": shown}}
-    if name == "glance-direct":
-        if store is not None and store != call.admin.entries.get(call.user, call.id).store:
-            raise errors.Invalid(field="stores", reason="the bytes are staged where they stay: name the store when they are sent")
-        call.admin.arrivals.staged(call.user, call.id, asked)
-        return
-    uri = method.get("uri")
-    if not isinstance(uri, str):
-        raise errors.Invalid(field="method.uri", reason="it is required")
-    shown["uri"] = _shown(uri)
-    call.admin.arrivals.download(call.user, call.id, uri, asked, store)
+    match name:
+        case "glance-direct":
+            entry = call.admin.entries.get(call.user, call.id)
+            if _one(stores) not in (None, *entry.stores):
+                raise errors.Invalid(field="stores", reason="the bytes are staged where they stay: name the store when they are sent")
+            call.admin.arrivals.staged(call.user, call.id, asked)
+        case "web-download":
+            uri = method.get("uri")
+            if not isinstance(uri, str):
+                raise errors.Invalid(field="method.uri", reason="it is required")
+            shown["uri"] = _shown(uri)
+            call.admin.arrivals.download(call.user, call.id, uri, asked, _one(stores))
+        case "copy-image":
+            if stores == []:
+                raise errors.Invalid(field="stores", reason="name where it is to be copied to, or ask for all_stores")
+            call.admin.arrivals.copy(call.user, call.id, stores, asked)
 
 
 def task(call: Call, said: Any) -> views.Task:
@@ -61,19 +67,26 @@ def task(call: Call, said: Any) -> views.Task:
     return call.admin.arrivals.task(call.user, url, facts, shown)
 
 
-def _store(said: dict) -> str | None:
-    """The one store that is asked for; None where it is left to us. Raises errors.Invalid."""
-    stores, everywhere = said.get("stores"), said.get("all_stores", False)
+def _stores(said: dict) -> list[str] | None:
+    """The stores that are asked for; None for all of them. Raises errors.Invalid."""
     for field in ("all_stores", "all_stores_must_succeed"):
         if not isinstance(said.get(field, False), bool):
             raise errors.Invalid(field=field, reason="it must be true or false")
-    if everywhere:
-        raise errors.Invalid(field="all_stores", reason="an image is in one store here")
-    if stores is None or stores == []:
+    stores = said.get("stores") or []
+    if not isinstance(stores, list) or not all(isinstance(store, str) for store in stores):
+        raise errors.Invalid(field="stores", reason="it must be a list of stores' names")
+    if said.get("all_stores"):
+        if stores:
+            raise errors.Invalid(field="all_stores", reason="it excludes stores")
         return None
-    if not isinstance(stores, list) or len(stores) != 1 or not isinstance(stores[0], str):
-        raise errors.Invalid(field="stores", reason="it must be a list with the name of one store: an image is in one here")
-    return stores[0]
+    return list(dict.fromkeys(stores))
+
+
+def _one(stores: list[str] | None) -> str | None:
+    """None where it is left to us. Raises errors.Invalid."""
+    if stores is None or len(stores) > 1:
+        raise errors.Invalid(field="stores", reason="an image comes to one store; copy-image brings it to others")
+    return stores[0] if stores else None
 
 
 def _shown(url: str) -> str:

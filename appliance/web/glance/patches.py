@@ -15,8 +15,8 @@ MAX_OPERATIONS = 256
 
 def edit(body: Any) -> Callable[[views.Entry], views.Facts]:
     """What a patch makes of an image; that raises errors.Invalid, ReadOnly, NoProperty. Raises errors.BadRequest for what is no patch."""
-    if not isinstance(body, list) or not body or len(body) > MAX_OPERATIONS:
-        raise errors.BadRequest(reason=f"its body must be a list of 1 to {MAX_OPERATIONS} changes")
+    if not isinstance(body, list) or len(body) > MAX_OPERATIONS:
+        raise errors.BadRequest(reason=f"its body must be a list of at most {MAX_OPERATIONS} changes")
     changes = [_change(item) for item in body]
 
     def apply(entry: views.Entry) -> views.Facts:
