@@ -18,6 +18,7 @@ log = logging.getLogger(__name__)
 
 #: Seconds for which what was found at a source is believed: an import that begins later looks again.
 FRESH = 60.0
+FAULT = "The appliance made a mistake, which is in its log."
 
 
 @dataclass(frozen=True)
@@ -67,23 +68,35 @@ class Run:
         """Until nothing more can be done for now."""
         trouble = ""
         try:
+            trouble = self._outcome()
+        except errors.ApplianceError as error:
+            # Somebody else has moved it on, or it is not there any more; or the host went while it ended.
+            log.info("Import %s: %s", self._id, error)
+        except Exception:
+            log.exception("Import %s could not be ended", self._id)
+            trouble = FAULT
+        finally:
+            self._end(trouble)
+
+    def _outcome(self) -> str:
+        """Works, and does what follows from how that ended. Why it has to be tried again, as a sentence; "" if it has not."""
+        try:
             self._work()
         except (fetch.Stopped, sources.Interrupted):
             pass
         except (errors.HostDown, errors.NoHost) as error:
             # The monitor judges whether it is back soon.
-            trouble = error.sentence
+            return error.sentence
         except fetch.Lost as lost:
-            trouble = lost.sentence
-            if lost.code == "no-space":
-                self._lose(lost.code, lost.sentence)
+            if lost.code != "no-space":
+                return lost.sentence
+            self._lose(lost.code, lost.sentence)
         except errors.ApplianceError as error:
             self._give_up(error)
         except Exception:
             log.exception("Import %s ended by a fault of ours", self._id)
-            self._lose("internal", "The appliance made a mistake, which is in its log.")
-        finally:
-            self._end(trouble)
+            self._lose("internal", FAULT)
+        return ""
 
     def _work(self) -> None:
         transfer = self._load()
@@ -128,7 +141,7 @@ class Run:
         self._looking = looking.Looking(words["url"], self._tools.policy, _credentials(words))
         if self._stopped:
             raise sources.Interrupted
-        sight = self._looking.look(unpacked=source.unpack, find_checksum=source.find_checksum)
+        sight = self._looking.look(find_checksum=source.find_checksum)
         checksum = sight.checksum if source.find_checksum else source.checksum
         plan = imports.Plan.of(sight, source.wanted_format, checksum, ground.config.max_image_size)
         available = self._tools.fleet.domains.ask(transfer.domain)["available"]
@@ -188,6 +201,9 @@ class Run:
             bandwidth=settings.import_bandwidth,
         )
         self._mark(steps=steps.moved(source.steps, "waiting", "running"))
+        if self._stopped:
+            # Before it was there to be stopped.
+            self._fetching.stop()
         return self._fetching
 
     def _open(self, transfer: models.Transfer, words: dict[str, str]) -> sources.Source:
@@ -246,9 +262,10 @@ class Run:
     def _end(self, trouble: str) -> None:
         if self._fetching:
             self._shown = replace(self._fetching.progress, rate=0.0)
-            self._mark(fetched=self._shown.fetched)
         self._shown = replace(self._shown, trouble=trouble)
         self.ended = True
+        if self._fetching:
+            self._mark(fetched=self._shown.fetched)
 
     def _mark(self, **columns) -> None:
         with self._tools.ground.database.session() as session:

@@ -65,7 +65,7 @@ class Imports:
         rights.upload(user)
         self._check(request)
         checksum = None if request.checksum is None else checksums.given(request.checksum)
-        sight = self._look(request, unpacked=request.unpack)
+        sight = self._look(request)
         plan = Plan.of(sight, request.format, checksum or sight.checksum, self._ground.config.max_image_size)
         if not plan.sized and request.allocation == "preallocated":
             raise errors.Invalid(field="allocation", reason="nobody knows how large the image will be: its volume can only be sparse")
@@ -87,7 +87,6 @@ class Imports:
                 {"url": request.url.strip(), "user": request.user, "password": request.password, "bearer": request.bearer}
             ),
             wanted_format=request.format,
-            unpack=request.unpack,
             find_checksum=request.find_checksum and checksum is None,
             not_before=request.not_before,
             looked_at=self._ground.clock.now(),
@@ -107,12 +106,12 @@ class Imports:
         if request.not_before and request.not_before - self._ground.clock.now() > datetime.timedelta(seconds=LONGEST_WAIT):
             raise errors.Invalid(field="not_before", reason="it is more than a year from now")
 
-    def _look(self, request: views.NewSource, *, unpacked: bool = True) -> looking.Sight:
+    def _look(self, request: views.NewSource) -> looking.Sight:
         credentials = sources.Credentials(user=request.user, password=request.password, bearer=request.bearer)
         given = credentials if request.user or request.password or request.bearer else None
         look = looking.Looking(request.url, self._policy, given)
         with self._slot():
-            return look.look(unpacked=unpacked, find_checksum=request.find_checksum)
+            return look.look(find_checksum=request.find_checksum)
 
     @contextlib.contextmanager
     def _slot(self) -> Iterator[None]:

@@ -294,7 +294,6 @@ class Import(Base):
     sealed: orm.Mapped[str | None] = orm.mapped_column(sa.Text)
     #: What was asked for: NULL for what it is.
     wanted_format: orm.Mapped[str | None] = orm.mapped_column(sa.String(16))
-    unpack: orm.Mapped[bool]
     #: The SHA-256 of the file as it is at its source, packed or not.
     checksum: orm.Mapped[str | None] = orm.mapped_column(sa.String(64))
     find_checksum: orm.Mapped[bool]

@@ -394,9 +394,8 @@ class Found:
 class NewImport(NewSource):
     """An import that somebody asks for. `domain`, `host` and `allocation` as for an upload.
 
-    `name` and `format`: None for what they are at the source. `checksum` is that of the file as it is there, packed or not; without
-    `unpack` a packed file stays packed. It begins when it is `not_before` (None: now), and a place is free. `image_id` is the id that the
-    image is to have; `digests` of the image that are wanted beside its SHA-256, by hashlib's names.
+    `name` and `format`: None for what they are at the source. `checksum` is that of the file as it is there, packed or not. It
+    begins when it is `not_before` (None: now), and a place is free. `image_id` is the id that the image is to have; `digests` of the image that are wanted beside its SHA-256, by hashlib's names.
     """
 
     domain: str
@@ -404,7 +403,6 @@ class NewImport(NewSource):
     format: str | None = None
     allocation: str = "sparse"
     checksum: str | None = None
-    unpack: bool = True
     not_before: datetime.datetime | None = None
     host: str | None = None
     image_id: str | None = None

@@ -20,8 +20,8 @@ _MAGIC = (
 #: Bytes of an image by which its format is known.
 SNIFFED = 0x8006
 
-#: What an image's name is without.
-_SUFFIXES = {"gzip": (".gz", ".gzip"), "bzip2": (".bz2", ".bzip2"), "xz": (".xz",), "zstd": (".zst", ".zstd")}
+#: What the name of a packed file's image is without.
+_SUFFIXES = (".gz", ".gzip", ".bz2", ".bzip2", ".xz", ".zst", ".zstd")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,18 +53,20 @@ class Looking:
     def __init__(self, url: str, policy: guard.Policy, credentials: sources.Credentials | None = None):
         self._words = url, policy, credentials
         self._source = sources.open(*self._words)
+        self._validator: str | None = None
 
     def interrupt(self) -> None:
         """From any thread: `look` raises Interrupted soon."""
         self._source.interrupt()
 
-    def look(self, *, unpacked: bool = True, find_checksum: bool = False) -> Sight:
-        """What is there, and what it becomes `unpacked`. `find_checksum`: its SHA-256 is looked for beside it.
+    def look(self, *, find_checksum: bool = False) -> Sight:
+        """What is there, and what it is unpacked. `find_checksum`: its SHA-256 is looked for beside it.
 
         Raises errors of ours (of sources, UnknownCompression, Archive…, NoChecksum), Interrupted.
         """
         facts = self._source.look()
-        kind = unpack.kind(facts.head, facts.name) if unpacked else None
+        self._validator = facts.validator
+        kind = unpack.kind(facts.head, facts.name)
         head = beginning(kind, facts) if kind else facts.head
         size = unpack.unpacked_size(kind, facts.head, facts.size, self._part) if kind else facts.size
         # zstd tells of its first frame alone, and there may be more.
@@ -74,7 +76,7 @@ class Looking:
 
     def _part(self, start: int, end: int) -> bytes:
         """Of the file; nothing where the source gives no parts."""
-        with sources.open(*self._words).reading(start) as stream:
+        with sources.open(*self._words).reading(start, self._validator) as stream:
             return sources.beginning(stream, end - start) if stream.start == start else b""
 
 
@@ -102,7 +104,5 @@ def format_of(head: bytes) -> str:
 
 
 def _plain(name: str, kind: str | None) -> str:
-    for suffix in _SUFFIXES.get(kind or "", ()):
-        if name.lower().endswith(suffix) and len(name) > len(suffix):
-            return name[: -len(suffix)]
-    return name
+    stem, dot, suffix = name.rpartition(".")
+    return stem if kind and stem and dot + suffix.lower() in _SUFFIXES else name

@@ -414,7 +414,6 @@ class NewImport(NewSource):
     format: Annotated[Format | None, Field(description="Left out: what it is at the source.")] = None
     allocation: Literal["sparse", "preallocated"] = "sparse"
     checksum: Annotated[str | None, Field(description="SHA-256 of the file as it is at its source.", max_length=1024)] = None
-    unpack: Annotated[bool, Field(description="A packed file is unpacked as it comes.")] = True
     not_before: Annotated[Moment | None, Field(description="With its zone. Left out: at once.")] = None
     host: Annotated[str | None, Field(description="Host: id or name. Left out, it is chosen.", min_length=1, max_length=255)] = None
 

@@ -16,7 +16,6 @@ def upgrade() -> None:
         sa.Column("url", sa.Text(), nullable=False),
         sa.Column("sealed", sa.Text(), nullable=True),
         sa.Column("wanted_format", sa.String(length=16), nullable=True),
-        sa.Column("unpack", sa.Boolean(), nullable=False),
         sa.Column("checksum", sa.String(length=64), nullable=True),
         sa.Column("find_checksum", sa.Boolean(), nullable=False),
         sa.Column("not_before", models.Moment(), nullable=True),
