@@ -19,8 +19,11 @@ SOURCES = ("raw", "qcow2", *formats.FOREIGN)
 MEMORY = 2 << 30
 #: Seconds of wall-clock and of processor time for any conversion, however small.
 SECONDS, CPU_SECONDS = 300.0, 60
-# Bytes a second that are slow for a disk that others use, and slow for one processor that compresses.
-RATE, CPU_RATE = 4 << 20, 8 << 20
+# Bytes a second that are slow for a disk that others use, for one processor that compresses, and for skipping what is empty: of some
+# formats every cluster is asked for, or read.
+RATE, CPU_RATE, EMPTY_RATE = 4 << 20, 8 << 20, 512 << 20
+#: Formats without compression: what is in the disk is in the file.
+PLAIN = ("vdi", "vhd", "vhdx")
 #: Bytes that a file may have beyond what its disk comes to without compression: tables that are written anew.
 SLACK = 64 << 20
 PROGRESS = re.compile(rb"\((\d+(?:\.\d+)?)/100%\)")
@@ -125,28 +128,38 @@ def _measure(job: Job, source: int, facts: inspection.Facts, format: str) -> Mea
     """What the result comes to. Raises Rejected, Canceled."""
     # Always as qcow2: of raw it says the whole disk, also of a sparse one, and a qcow2's clusters are those that have data.
     words = ["measure", "--output=json", "-O", "qcow2", qemu.described(source, facts.format, read_only=True)]
+    limits, seconds = _limits(qemu.MEMORY, facts, 0)
     try:
-        code, output, complaint = qemu.run(words, [source], {**qemu.LIMITS, "fsize": 0}, qemu.WALL_SECONDS, lambda said: job.check())
-        answer = json.loads(output)
-        needed, size = int(answer["required"]), int(answer["fully-allocated"])
+        code, output, complaint = qemu.run(words, [source], {**limits, "fsize": 0}, seconds, lambda said: job.check(), nice=True)
     except programs.Overdue:
-        raise _overdue(qemu.WALL_SECONDS) from None
-    except (ValueError, KeyError):
-        raise errors.Rejected(
-            "convert-failed", f"qemu-img could not measure the image (status {code}): {qemu.last_line(complaint)}"
-        ) from None
-    return Measure(min(needed, facts.virtual_size), facts.virtual_size) if format == "raw" else Measure(needed, size)
+        raise _overdue(seconds) from None
+    _check_end(code, complaint)
+    answer = json.loads(output)
+    needed, size = int(answer["required"]), int(answer["fully-allocated"])
+    tables = size - facts.virtual_size
+    if facts.format in PLAIN:
+        # QEMU does not know where a VHDX is empty.
+        needed = min(needed, facts.actual_size + tables)
+    if format == "raw":
+        return Measure(min(needed, facts.virtual_size), facts.virtual_size)
+    return Measure(needed, size)
+
+
+def _limits(memory: int, facts: inspection.Facts, work: int) -> tuple[dict[str, int | str], float]:
+    """prlimit's, and seconds of wall-clock time, for reading the image and `work` bytes of reading and writing."""
+    empty = facts.virtual_size // EMPTY_RATE
+    cpu = CPU_SECONDS + work // CPU_RATE + empty
+    return {"as": memory, "cpu": f"{cpu}:{cpu + 1}", "nofile": 64}, SECONDS + work / RATE + empty
 
 
 def _convert(job: Job, source: int, target: int, facts: inspection.Facts, wanted: Wanted, measure: Measure) -> None:
     """Raises OSError where the storage takes no more; Rejected; Canceled."""
-    work = facts.actual_size + measure.needed
-    cpu, seconds = int(CPU_SECONDS + work / CPU_RATE), SECONDS + work / RATE
+    limits, seconds = _limits(MEMORY, facts, facts.actual_size + measure.needed)
+    limits["fsize"] = measure.size + SLACK
     words = [
         *("convert", "-p", "-O", wanted.format, "-t", _cache(target), "-T", _cache(source), *(["-c"] if wanted.compressed else [])),
         *(qemu.described(source, facts.format, read_only=True), f"/proc/self/fd/{target}"),
     ]
-    limits: programs.Limits = {"as": MEMORY, "cpu": f"{cpu}:{cpu + 1}", "nofile": 64, "fsize": measure.size + SLACK}
 
     def look(said: bytearray) -> None:
         if parts := PROGRESS.findall(bytes(said[-64:])):
@@ -157,11 +170,16 @@ def _convert(job: Job, source: int, target: int, facts: inspection.Facts, wanted
         code, _, complaint = qemu.run(words, [source, target], limits, seconds, look, nice=True)
     except programs.Overdue:
         raise _overdue(seconds) from None
-    if code == -signal.SIGXCPU:
-        raise _overdue(cpu, " of processor time")
     for number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
         if code and os.strerror(number) in complaint:
             raise OSError(number, os.strerror(number))
+    _check_end(code, complaint)
+
+
+def _check_end(code: int, complaint: str) -> None:
+    """Raises Rejected where qemu-img did not end well."""
+    if code == -signal.SIGXCPU:
+        raise errors.Rejected("convert-timeout", "The conversion was stopped: it needed more processor time than it may have")
     if code:
         raise errors.Rejected("convert-failed", f"qemu-img could not convert the image: {qemu.last_line(complaint)}")
 
@@ -175,5 +193,5 @@ def _cache(file: int) -> str:
     return "none"
 
 
-def _overdue(seconds: float, of: str = "") -> errors.Rejected:
-    return errors.Rejected("convert-timeout", f"The conversion was stopped: it needed more than {seconds:.0f} s{of}")
+def _overdue(seconds: float) -> errors.Rejected:
+    return errors.Rejected("convert-timeout", f"The conversion was stopped: it needed more than {seconds:.0f} s")

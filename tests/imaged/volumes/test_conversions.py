@@ -120,8 +120,9 @@ def test_a_raw_disk_of_odd_length_is_filled_up(volumes, tmp_path, convert):
     assert qemu.same(tmp_path / "source", volumes.get("iso", QCOW2).path, ("raw", "qcow2"))
 
 
-def test_a_sparse_disk_needs_the_space_of_its_data_alone(volumes, domain, tmp_path, convert, qemu_img, monkeypatch):
-    qemu_img("create", "-f", "vmdk", "disk", "2G")
+@pytest.mark.parametrize("driver", ["vmdk", "vpc", "vhdx"])
+def test_a_sparse_disk_needs_the_space_of_its_data_alone(volumes, tmp_path, convert, qemu_img, monkeypatch, driver):
+    qemu_img("create", "-f", driver, *(["-o", "force_size=on"] if driver == "vpc" else []), "disk", "2G")
     stored(volumes, tmp_path / "disk", SOURCE)
     available_is(monkeypatch, 40 * MIB)
 
