@@ -56,6 +56,8 @@ def _write(call: Call, coming: receiving.Coming, deposit: views.Deposit) -> view
         size, digests = receiving.receive(coming, images, deposit.ticket, host=deposit.host.name, limit=deposit.size, digests=DIGESTS)
     except filling.Lost as lost:
         raise errors.HostRefused(host=deposit.host.name, reason=lost.sentence) from lost
+    if not size:
+        raise errors.Invalid(field="size", reason="an empty file is no image")
     if deposit.sized and size != deposit.size:
         raise errors.WrongSize(expected=deposit.size, received=size)
     return views.Arrived(size, digests)
@@ -65,10 +67,8 @@ def _coming(call: Call) -> tuple[receiving.Coming, int | None]:
     """The body, and how many bytes it is to have, if anybody says that. Raises WrongSize, BadRequest."""
     environ = call.request.environ
     told = _told(call.request.headers.get("X-OpenStack-Image-Size"))
-    coding = environ.get("HTTP_TRANSFER_ENCODING")
-    if coding is not None:
-        if coding.strip().lower() != "chunked":
-            raise errors.BadRequest(reason="its Transfer-Encoding must be chunked")
+    if "HTTP_TRANSFER_ENCODING" in environ:
+        # Another one than chunks does not come so far.
         return httpd.Chunks(environ), told
     body = httpd.Body(environ)
     if told is not None and told != body.length:
