@@ -395,7 +395,8 @@ class NewImport(NewSource):
     """An import that somebody asks for. `domain`, `host` and `allocation` as for an upload.
 
     `name` and `format`: None for what they are at the source. `checksum` is that of the file as it is there, packed or not. It
-    begins when it is `not_before` (None: now), and a place is free. `image_id` is the id that the image is to have; `digests` of the image that are wanted beside its SHA-256, by hashlib's names.
+    begins when it is `not_before` (None: now), and a place is free. `image_id` is the id that the image is to have; `digests` of the image
+    that are wanted beside its SHA-256, by hashlib's names.
     """
 
     domain: str

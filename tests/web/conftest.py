@@ -190,7 +190,7 @@ class Browser:
 
 @pytest.fixture(scope="session")
 def appliance(tmp_path_factory):
-    made = Appliance(tmp_path_factory.mktemp("appliance"))
+    made = Appliance(tmp_path_factory.mktemp("appliance"), import_allow=("127.0.0.1",), import_ports=("1024-65535",))
     yield made
     made.stop()
 
