@@ -112,6 +112,8 @@ def _vhdx(file: int, inspector: format_inspector.FileInspector, size: int) -> tu
     if not inspector.has_region("metadata"):
         raise _unsafe("VHDX", "the table that says what it is cannot be found")
     start = inspector.region("metadata").offset
+    if start > size:
+        raise qemu.truncated("vhdx", size)
     table = os.pread(file, VHDX_TABLE, start)
     (count,) = struct.unpack_from("<H", table, 10)
     entries = [table[place : place + 32] for place in range(32, 32 + 32 * count, 32)]

@@ -282,6 +282,14 @@ def test_a_vhdx_that_tells_nothing_of_itself_is_refused(copy, unseen):
     assert reason(path)[0] == "unsafe-image"
 
 
+@pytest.mark.parametrize("place", [0, 1 << 20, 1 << 40, (1 << 64) - 1])
+def test_a_vhdx_whose_tables_lie_elsewhere_is_refused(copy, unseen, place):
+    path = copy("vhdx")
+    entry = path.read_bytes().index(bytes.fromhex("06a27c8b90479a4bb8fe575f050f886e"), 0x30000)
+
+    assert reason(patched(path, entry + 16, "<Q", place))[0] in ("unsafe-image", "truncated")
+
+
 def test_backing_and_data_files_of_a_qcow2_are_refused(tmp_path, qcow2, qemu_img, unseen):
     qemu_img("create", "-f", "qcow2", "-b", qcow2, "-F", "qcow2", tmp_path / "overlay")
     qemu_img("create", "-f", "qcow2", "-o", f"data_file={tmp_path}/data,data_file_raw=on", tmp_path / "apart", "1M")
