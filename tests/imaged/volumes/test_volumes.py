@@ -245,3 +245,35 @@ def test_the_list_has_volumes_and_nothing_else(volumes, domain, tmp_path):
 def test_an_unknown_domain_says_so(volumes):
     with pytest.raises(errors.NoDomain):
         volumes.create("other", NAME, MIB, "sparse")
+
+
+def test_a_volume_is_cut_off_behind_what_came(volumes):
+    volume = make(volumes, size=4 * MIB)
+    with open(volume.path, "r+b") as file:
+        file.write(b"arrived")
+    write_journal(volume, 0, 7)
+
+    for _ in range(2):
+        shrunk = volumes.shrink("iso", NAME, 7)
+        assert (shrunk.state, shrunk.size, shrunk.durable) == ("partial", 7, [[0, 7]])
+
+    assert open(volume.path, "rb").read() == b"arrived"
+
+
+@pytest.mark.parametrize(("size", "code"), [(0, "bad-request"), (-1, "bad-request"), (MAX_SIZE + 1, "bad-request"), (MIB + 1, "conflict")])
+def test_a_volume_does_not_shrink_to_what_it_cannot_be(volumes, size, code):
+    volume = make(volumes)
+
+    with pytest.raises(daemon_errors.DaemonError) as raised:
+        volumes.shrink("iso", NAME, size)
+
+    assert raised.value.code == code
+    assert os.stat(volume.path).st_size == MIB
+
+
+def test_a_complete_volume_is_not_cut_off(volumes):
+    make(volumes)
+    volumes.complete("iso", NAME)
+
+    with pytest.raises(errors.NoVolume):
+        volumes.shrink("iso", NAME, 7)
