@@ -17,7 +17,8 @@ from tests.e2e.product import Product
 @pytest.fixture(scope="session")
 def running(tmp_path_factory):
     """The one product of all tests that neither kill it nor need settings of their own."""
-    product = Product(tmp_path_factory.mktemp("browser") / "state", monitor_interval=0.3, login_attempts=1000)
+    imports = {"import_allow": "127.0.0.0/8", "import_ports": "1-65535"}
+    product = Product(tmp_path_factory.mktemp("browser") / "state", monitor_interval=0.3, login_attempts=1000, **imports)
     product.start()
     yield product
     assert product.stop() == 0

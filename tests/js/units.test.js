@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { ago, count, left, percent, size, sizeOf } from "../../appliance/static/js/units.js";
+import { ago, count, left, percent, size, sizeOf, when } from "../../appliance/static/js/units.js";
 
 test("sizes have three significant digits in one unit system", () => {
   const words = [[0, "0 B"], [999, "999 B"], [1000, "0.98 KiB"], [1024, "1.00 KiB"], [10235, "10.0 KiB"], [1 << 20, "1.00 MiB"], [79_700_000_000, "74.2 GiB"], [612 * 2 ** 30, "612 GiB"], [1023.6 * 2 ** 30, "1.00 TiB"], [2 ** 63, "8.00 EiB"]];
@@ -45,4 +45,11 @@ test("counts agree with their noun", () => {
   assert.equal(count(0, "image"), "no images");
   assert.equal(count(1, "image"), "1 image");
   assert.equal(count(1400, "image"), "1,400 images");
+});
+
+test("when something will be is told by the day that it is", () => {
+  const now = new Date(2026, 11, 31, 20, 0, 0);
+  assert.equal(when(new Date(2026, 11, 31, 22, 0), now), "at 22:00");
+  assert.equal(when(new Date(2027, 0, 1, 6, 5), now), "tomorrow at 06:05");
+  assert.equal(when(new Date(2027, 0, 2, 6, 5), now), "2 Jan 2027 at 06:05");
 });

@@ -8,6 +8,8 @@ const FOREIGN = {
   rar: "a RAR archive", lz4: "an LZ4 archive", tar: "a tar archive (an OVA, perhaps)", vmdk: "a VMware disk (VMDK)", vhdx: "a Hyper-V disk (VHDX)",
   vhd: "a Virtual PC disk (VHD)", vdi: "a VirtualBox disk (VDI)", qed: "a QED disk",
 };
+/** "a, b and c" @param {string[]} words */
+const listed = (words, last = "and") => [words.slice(0, -1).join(", "), words[words.length - 1]].filter(Boolean).join(` ${last} `);
 const ARCHIVES = ["gzip", "xz", "zstd", "bzip2", "zip", "7z", "rar", "lz4"];
 
 export const texts = {
@@ -200,12 +202,55 @@ export const texts = {
     correct: (/** @type {number} */ number, /** @type {number} */ all) => (all > 1 ? `${number} of ${all} images cannot be sent like this: see above.` : "It cannot be sent like this: see above."),
   },
 
-  format: /** @type {Record<string, string>} */ ({ iso: "ISO image", qcow2: "qcow2 disk", raw: "Raw disk" }),
+  imports: {
+    button: "Import from URL",
+    tabs: "Where the image comes from", computer: "From this computer", tab: "From a URL",
+    url: "URL",
+    urlAbout: (/** @type {string[]} */ schemes, /** @type {string[]} */ kinds) => `The appliance fetches the image from there itself${schemes.length ? `, by ${listed(schemes, "or")}` : ""}.${kinds.length ? ` What is packed with ${listed(kinds, "or")} is unpacked.` : ""}`,
+    urlPlace: "https://example.org/image.iso",
+    urlMissing: "Say where the image is.",
+    urlBare: "Write the whole address, with what it begins with: https://…",
+    urlScheme: (/** @type {string} */ scheme, /** @type {string[]} */ schemes) => `Nothing is imported from ${scheme}: addresses here; they begin with ${listed(schemes.map((name) => `${name}:`), "or")}.`,
+    query: "Query", asking: (/** @type {string} */ place) => `Asking ${place}…`, first: "Query the address first: then you see what would be imported.",
+    login: "Needs a login?", user: "User", password: "Password", bearer: "Bearer token", bearerAbout: "In place of user and password.",
+    loginAbout: "Kept encrypted, and never shown again.",
+    both: "Give a user and a password, or a token: not both.",
+    file: "File", size: "Size", packed: "Packed", detected: "Detected", resumes: "If it breaks off", untold: "not told",
+    packedAs: (/** @type {string} */ kind, /** @type {string} */ unpacked) => `${kind}, ${unpacked ? `${unpacked} unpacked` : "unpacked size not told"}`,
+    resumable: "it goes on", restarts: "it starts again from zero",
+    find: "Verify against the checksum beside the file", findAbout: "Looks for NAME.sha256, SHA256SUMS and the like at the source.",
+    sumAbout: "Optional. Of the file as it is at the source: one that differs is refused.",
+    start: "Not before", startAbout: "Optional, in your own time zone. Left empty, it starts at once.",
+    startNone: "This is no time.", startPast: "This time is over. Leave it empty to start at once.", startFar: "At most a year from now.",
+    go: "Import", becomes: "What becomes of it",
+    needs: (/** @type {string} */ size, /** @type {string} */ free) => (size ? `Needs ${size} of ${free} free` : `${free} free; how much it needs, nobody knows yet`),
+    fits: (/** @type {string} */ format) => `No storage domain takes ${format}, or none is reachable. Look at Hosts.`,
+    correct: "It cannot be imported like this: see above.",
+    importing: "Importing", scheduled: "Scheduled", waiting: "Waits for its turn", verifying: "Verifying",
+    starts: (/** @type {string} */ when) => `starts ${when}`,
+    soFar: (/** @type {string} */ amount) => `${amount} so far`,
+    fetching: (/** @type {string} */ place) => `fetching from ${place}`,
+    origin: (/** @type {string} */ place) => `import from ${place}`,
+    alone: "The appliance fetches it: this page may be closed.",
+    again: "Trying again by itself.",
+    restarted: (/** @type {number} */ number) => `The source cannot go on where it broke off: it was read again from its beginning${number > 1 ? ` ${number} times` : ""}.`,
+    goesOn: "Resume goes on where it was; no file has to be chosen.",
+    beginsAnew: "The source gives no parts: Resume reads it again from its beginning.",
+    cancel: (/** @type {string} */ name) => `The import of ${name} ends, and what has arrived of it is deleted from the host. This cannot be undone; to interrupt it, pause it instead.`,
+    cancelVerb: "Cancel import",
+    failed: "The import failed", failedHint: "Its bytes were deleted from the host. See to what it says, then start it again.",
+    steps: (/** @type {number} */ done, /** @type {number} */ all) => `Steps: ${done} of ${all} done`,
+    title: "Import", place: "Source", sumThere: "SHA-256 there",
+    step: /** @type {Record<string, string>} */ ({ inspect: "Inspect", "verify-checksum": "Verify checksum", decompress: "Unpack", validate: "Validate", convert: "Convert", register: "Register" }),
+    doing: /** @type {Record<string, string>} */ ({ inspect: "Inspecting", "verify-checksum": "Verifying", decompress: "Unpacking", validate: "Validating", convert: "Converting", register: "Registering" }),
+    status: /** @type {Record<string, string>} */ ({ waiting: "waiting", running: "running", done: "done", skipped: "not needed", failed: "failed" }),
+  },
+
+  format: /** @type {Record<string, string>} */ ({ iso: "ISO image", qcow2: "qcow2 disk", raw: "Raw disk", vmdk: "VMware disk (VMDK)", vdi: "VirtualBox disk (VDI)", vhd: "Virtual PC disk (VHD)", vhdx: "Hyper-V disk (VHDX)" }),
 
   tray: {
-    title: (/** @type {number} */ number) => `Uploading ${number}`,
-    done: "Uploads",
-    label: "Uploads of this page",
+    title: (/** @type {number} */ uploads, /** @type {number} */ imports) => [uploads ? `Uploading ${uploads}` : "", imports ? `${uploads ? "importing" : "Importing"} ${imports}` : ""].filter(Boolean).join(", "),
+    done: "Uploads and imports",
     fold: "Fold the list of uploads",
     unfold: "Unfold the list of uploads",
   },

@@ -29,7 +29,21 @@ export interface Transfer {
   size: number; format: string; content_type: string; domain: Named; host: Named | null; owner: string; client: string;
   durable: Range[]; durable_bytes: number; transferred_bytes: number; verify: { step: string; done: number; total: number } | null;
   expected_sha256: string | null; sha256: string | null; modified: number | null; actions: string[];
-  created_at: string; updated_at: string; expires_at: string | null;
+  created_at: string; updated_at: string; expires_at: string | null; import?: Import | null;
+}
+
+export interface ImportStep { name: string; status: "waiting" | "running" | "done" | "skipped" | "failed"; done: number; total: number | null; message: string }
+
+/** How an import stands; sizes are those of the file at its source. */
+export interface Import {
+  url: string; source_size: number | null; source_format: string; compression: string | null; sized: boolean; checksum: string | null; resumable: boolean;
+  not_before: string | null; fetched_bytes: number; rate: number; restarts: number; trouble: string; steps: ImportStep[];
+}
+
+/** A file at its source, before it is imported. */
+export interface Found {
+  url: string; name: string; size: number | null; content_type: string; resumable: boolean; compression: string | null; unpacked_size: number | null;
+  format: string; checksum: string | null;
 }
 
 export interface Event {

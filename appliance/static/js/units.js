@@ -90,6 +90,18 @@ export function ago(when, now = new Date()) {
   return day(then);
 }
 
+/**
+ * When something will be: "at 22:00", "tomorrow at 22:00", "12 Oct 2026 at 22:00".
+ * @param {string | number | Date} moment
+ * @param {Date} now
+ */
+export function when(moment, now = new Date()) {
+  const then = new Date(moment);
+  const tomorrow = new Date(now.getFullYear(), now.getMonth(), now.getDate() + 1);
+  const date = day(then) === day(now) ? "" : day(then) === day(tomorrow) ? "tomorrow " : `${day(then)} `;
+  return `${date}at ${clock(then)}`;
+}
+
 /** @param {Date} date */
 function clock(date) {
   return `${two(date.getHours())}:${two(date.getMinutes())}`;

@@ -1,5 +1,7 @@
 /** One polite region that tells, to those who do not see it, how uploads go: at the start, each quarter, pause and end. */
 
+import { begun } from "../begun.js";
+import { standing } from "../imports.js";
 import { isOver, isPaused, word } from "../phase.js";
 import { queue } from "../queue.js";
 import { texts } from "../texts.js";
@@ -22,8 +24,8 @@ export function announce(text) {
   }, 150);
 }
 
-/** @type {WeakMap<Upload, string>} */
-const told = new WeakMap();
+/** What was said last of each, by its key. @type {Map<string, string>} */
+const told = new Map();
 
 /** @param {Upload} upload */
 function milestone(upload) {
@@ -32,18 +34,35 @@ function milestone(upload) {
     const quarter = Math.floor(percent(upload.sender.plan.durableBytes, upload.file.size) / 25) * 25;
     return quarter > 0 && quarter < 100 ? `${quarter} percent` : "started";
   }
-  if (phase === "offline" || phase === "waiting" || phase === "finalizing_success" || isPaused(phase) || isOver(phase)) return word(phase).toLowerCase();
+  return phase === "offline" || phase === "waiting" ? word(phase).toLowerCase() : turn(phase);
+}
+
+/** @param {import("../types").Transfer} transfer an import */
+function stage(transfer) {
+  if (transfer.phase !== "transferring") return turn(transfer.phase);
+  const quarter = Math.floor((standing(transfer, "").percent ?? 0) / 25) * 25;
+  return quarter > 0 ? `${quarter} percent` : "started";
+}
+
+/** The news in a phase as such. @param {string} phase */
+function turn(phase) {
+  if (phase === "finalizing_success" || isPaused(phase) || isOver(phase)) return word(phase).toLowerCase();
   return "";
 }
 
-/** Follow the queue. */
+/** @param {string} key @param {string} name @param {string} news */
+function tell(key, name, news) {
+  if (!news || told.get(key) === news) return;
+  told.set(key, news);
+  announce(texts.announce(name, news));
+}
+
+/** Follow what this page began. */
 export function listen() {
   queue.listen(() => {
-    for (const upload of queue.uploads) {
-      const news = milestone(upload);
-      if (!news || told.get(upload) === news) continue;
-      told.set(upload, news);
-      announce(texts.announce(upload.name, news));
-    }
+    for (const upload of queue.uploads) tell(upload.key, upload.name, milestone(upload));
+  });
+  begun.listen(() => {
+    for (const transfer of begun.transfers) tell(transfer.id, transfer.name, stage(transfer));
   });
 }

@@ -109,13 +109,13 @@ function takeFiles() {
     if (!carries(event)) return;
     event.preventDefault();
     const files = [...(event.dataTransfer?.files ?? [])];
-    if (files.length && !taken()) upload(files);
+    if (files.length && !taken()) upload({ files });
   });
   addEventListener("paste", (event) => {
     const files = [...(event.clipboardData?.files ?? [])];
     if (!files.length || taken()) return;
     event.preventDefault();
-    upload(files);
+    upload({ files });
   });
 }
 

@@ -13,18 +13,23 @@ export function mayUpload(me) {
 
 /**
  * Open the upload dialog, for the storage domain whose page is shown if it is one.
- * @param {File[]} files
+ * @param {{files?: File[], url?: boolean}} what `url`: begin with the tab for URLs
  */
-export async function upload(files = []) {
+export async function upload(what = {}) {
   const [, domain = null] = /^\/domains\/([A-Za-z0-9-]+)$/.exec(location.pathname) ?? [];
   const dialog = await import("./upload-dialog.js");
-  dialog.open(files, domain);
+  dialog.open({ ...what, domain });
 }
 
 /** The Upload button. @param {Me} me */
 export function uploadButton(me) {
   if (!mayUpload(me)) return null;
   return button(texts.verb.uploadImage, "upload", { class: "primary", test: "upload-button", disabled: abilities.lacking().length > 0, onclick: () => upload() });
+}
+
+/** The way to an import without a detour. @param {Me} me */
+export function importButton(me) {
+  return mayUpload(me) ? button(texts.imports.button, "", { test: "import-button", onclick: () => upload({ url: true }) }) : null;
 }
 
 /**

@@ -5,7 +5,8 @@ import { poke } from "../poll.js";
 import { texts } from "../texts.js";
 import { announce } from "./announce.js";
 import { dialog } from "./confirm.js";
-import { attr, button, copy, h, say } from "./dom.js";
+import { button, copy, h } from "./dom.js";
+import { Field, input } from "./field.js";
 import { problemSlot } from "./problem.js";
 
 /** @typedef {import("../types").Host} Host */
@@ -20,11 +21,10 @@ export function add() {
   const control = input("host-control-port", { type: "number", min: 1, max: 65535, value: 54325 });
   const go = button(words.add, "", { class: "primary", type: "submit", test: "submit" });
   const back = button(texts.verb.cancel, "", { test: "back", onclick: () => element.close() });
-  const given = (/** @type {HTMLInputElement} */ { value }) => value.trim() !== "";
-  const port = (/** @type {HTMLInputElement} */ { value }) => /^\d+$/.test(value) && Number(value) >= 1 && Number(value) <= 65535;
+  const port = (/** @type {string} */ value) => (/^\d+$/.test(value) && Number(value) >= 1 && Number(value) <= 65535 ? "" : words.portWrong);
   const fields = [
-    new Field(words.name, name, words.nameAbout, given, words.nameMissing), new Field(words.address, address, words.addressAbout, given, words.addressMissing),
-    new Field(words.imagesPort, images, "", port, words.portWrong), new Field(words.controlPort, control, "", port, words.portWrong),
+    new Field(words.name, name, words.nameAbout, (value) => (value ? "" : words.nameMissing)), new Field(words.address, address, words.addressAbout, (value) => (value ? "" : words.addressMissing)),
+    new Field(words.imagesPort, images, "", port), new Field(words.controlPort, control, "", port),
   ];
   const [first, second, ...ports] = fields.map(({ el }) => el);
   const body = h("div", { class: "dialog-body" }, problem.el, first, second, h("div", { class: "two" }, ...ports));
@@ -80,41 +80,4 @@ function tell({ host, command }) {
   element.setAttribute("data-test", "command-dialog");
   code.focus();
   code.select();
-}
-
-/**
- * @param {string} test
- * @param {Record<string, any>} attributes
- */
-function input(test, attributes) {
-  return h("input", { class: "input", id: test, test, autocomplete: "off", autocapitalize: "none", spellcheck: "false", ...attributes });
-}
-
-/** A field with its label, a word about it, and what is wrong with it once that has been looked at. */
-class Field {
-  /**
-   * @param {string} label
-   * @param {HTMLInputElement} control
-   * @param {string} about
-   * @param {(control: HTMLInputElement) => boolean} sound
-   * @param {string} flaw told when it is not
-   */
-  constructor(label, control, about, sound, flaw) {
-    this.control = control;
-    this.sound = sound;
-    this.flaw = flaw;
-    this.wrong = h("p", { class: "wrong", id: `${control.id}-wrong` });
-    const told = about ? h("p", { class: "small quiet", id: `${control.id}-about` }, about) : null;
-    attr(control, "aria-describedby", [told?.id, this.wrong.id].filter(Boolean).join(" "));
-    this.el = h("div", { class: "field" }, h("label", { for: control.id }, label), told, control, this.wrong);
-    control.addEventListener("input", () => this.wrong.textContent && this.judge());
-  }
-
-  /** Whether it is sound; says so beside it if not. */
-  judge() {
-    const sound = this.sound(this.control);
-    say(this.wrong, sound ? "" : this.flaw);
-    attr(this.control, "aria-invalid", sound ? null : "true");
-    return sound;
-  }
 }

@@ -9,6 +9,7 @@ import { confirm } from "./confirm.js";
 import { button, copy, h, icon, say, time } from "./dom.js";
 import { eventsList } from "./events-list.js";
 import { crumb, head, staleBanner } from "./head.js";
+import { importStory } from "./import-story.js";
 import { imagePill } from "./image-pill.js";
 import { problemSlot } from "./problem.js";
 import { sections } from "./stories.js";
@@ -29,9 +30,9 @@ export function show({ main, me, params: [id], title, go }) {
   const refused = problemSlot();
   const rows = sections(me, (transfer) => /** @type {any} */ (transfer).image_id === id, () => false);
   const events = eventsList(`image=${id}`, stale.show, false);
+  const story = importStory();
   const history = h("section", { class: "section" }, h("h2", {}, texts.image.events), events.el);
-  main.append(h("div", {}, crumb(), top), stale.el, problem.el, refused.el, ...rows.elements, facts,
-    history);
+  main.append(h("div", {}, crumb(), top), stale.el, problem.el, refused.el, ...rows.elements, facts, story.el, history);
   rows.ondraw(() => {});
 
   const destroy = async () => {
@@ -55,6 +56,7 @@ export function show({ main, me, params: [id], title, go }) {
     download.hidden = image.status !== "ok";
     erase.hidden = image.status === "locked" || !(me.role === "admin" || (me.role === "uploader" && image.owner === me.name));
     refused.show(image.status === "illegal" ? { title: texts.image.refused, detail: image.reason ?? "", hint: texts.image.refusedHint } : null);
+    story.follow(image.transfer_id);
     facts.hidden = false;
     facts.replaceChildren(...tell(image).map(([term, ...value]) => h("div", {}, h("dt", {}, term), h("dd", {}, ...value))));
   }, (error) => {
@@ -64,7 +66,7 @@ export function show({ main, me, params: [id], title, go }) {
       history.hidden = true;
     } else stale.show(error);
   });
-  const stops = [stop, rows.stop, events.stop];
+  const stops = [stop, rows.stop, events.stop, story.stop];
   return () => stops.forEach((one) => one());
 }
 

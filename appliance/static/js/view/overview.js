@@ -5,7 +5,7 @@ import { queue } from "../queue.js";
 import { texts } from "../texts.js";
 import { domainCard, hostsCard } from "./cards.js";
 import { h, icon, keyed } from "./dom.js";
-import { head, mayUpload, staleBanner, uploadButton } from "./head.js";
+import { head, importButton, mayUpload, staleBanner, uploadButton } from "./head.js";
 import { sections } from "./stories.js";
 
 /** @typedef {import("../types").Domain} Domain */
@@ -17,7 +17,7 @@ export function show({ main, me }) {
   const cards = h("div", { class: "cards", test: "cards" });
   const rows = sections(me);
   const empty = h("div", { class: "card empty", hidden: true, test: "empty" }, icon("upload"), h("strong", {}, texts.overview.nothing), h("p", {}, mayUpload(me) ? texts.overview.nothingHint : texts.overview.nothingViewer));
-  main.append(head(texts.nav.overview, uploadButton(me)), stale.el, cards, ...rows.elements, empty);
+  main.append(head(texts.nav.overview, importButton(me), uploadButton(me)), stale.el, cards, ...rows.elements, empty);
   rows.ondraw((none) => {
     empty.hidden = !none;
   });

@@ -1,20 +1,19 @@
 /** One chosen file in the upload dialog: what it is, what it shall be called, where it goes. */
 
-import { ApiError, post } from "../api.js";
+import { digest, flaw as digestFlaw } from "../digest.js";
 import * as names from "../names.js";
 import { queue } from "../queue.js";
 import { serial } from "../serial.js";
 import { inspect, Refused } from "../source.js";
 import { texts } from "../texts.js";
 import { day, exact, size } from "../units.js";
+import { Consent } from "./consent.js";
 import { attr, button, h, icon, say } from "./dom.js";
+import { DomainField } from "./domain-field.js";
 import { problemSlot } from "./problem.js";
 
 /** @typedef {import("../types").Domain} Domain */
 /** @typedef {import("../types").Facts} Facts */
-
-/** Milliseconds of quiet before the server is asked: nobody types a name in one go. */
-const QUIET = 250;
 
 export class Pick {
   /**
@@ -26,40 +25,30 @@ export class Pick {
   constructor(file, preferred, changed, remove) {
     this.key = serial("pick");
     this.file = file;
-    this.preferred = preferred;
     this.changed = changed;
     /** @type {Facts | null} */
     this.facts = null;
     this.refused = false;
-    /** The server said yes to exactly these values. */
-    this.agreed = "";
     this.clashes = false;
     /** @type {Domain[]} */
     this.domains = [];
-    this.touched = false;
-    /** @type {ReturnType<typeof setTimeout> | null} */
-    this.timer = null;
-    this.asking = new AbortController();
     const id = this.key;
     this.symbol = h("span", { class: "quiet" }, icon("data"));
-    this.name = h("input", { class: "input", id: `${id}-name`, value: names.suggest(file.name), test: "name", autocomplete: "off", spellcheck: "false", "aria-describedby": `${id}-name-wrong`, oninput: () => this.edited() });
+    this.name = h("input", { class: "input", id: `${id}-name`, value: names.suggest(file.name), test: "name", autocomplete: "off", spellcheck: "false", "aria-describedby": `${id}-name-wrong`, oninput: () => this.consent.seek() });
     this.nameWrong = h("p", { class: "wrong", id: `${id}-name-wrong` });
-    this.domain = h("select", { class: "input", id: `${id}-domain`, test: "domain", onchange: () => {
-      this.touched = true;
-      this.edited();
-    } });
-    this.sha = h("input", { class: "input mono", id: `${id}-sha`, test: "sha256", autocomplete: "off", autocapitalize: "none", spellcheck: "false", placeholder: texts.upload.sha256Place, "aria-describedby": `${id}-sha-about ${id}-sha-wrong`, oninput: () => this.edited() });
+    this.domain = new DomainField(`${id}-domain`, preferred, () => this.consent.seek());
+    this.sha = h("input", { class: "input mono", id: `${id}-sha`, test: "sha256", autocomplete: "off", autocapitalize: "none", spellcheck: "false", placeholder: texts.upload.sha256Place, "aria-describedby": `${id}-sha-about ${id}-sha-wrong`, oninput: () => this.consent.seek() });
     this.shaWrong = h("p", { class: "wrong", id: `${id}-sha-wrong` });
-    this.space = h("select", { class: "input", id: `${id}-space`, test: "allocation", onchange: () => this.edited() },
+    this.space = h("select", { class: "input", id: `${id}-space`, test: "allocation", onchange: () => this.consent.seek() },
       h("option", { value: "sparse" }, texts.upload.sparse), h("option", { value: "preallocated" }, texts.upload.preallocated));
     this.spaceField = h("div", { class: "field", hidden: true }, h("label", { for: this.space.id }, texts.upload.space), this.space);
     this.seen = h("dl", { class: "seen", test: "facts" });
     this.warning = h("p", { class: "notice warning", hidden: true }, icon("warning"), h("span", {}));
     this.problem = problemSlot();
+    this.consent = new Consent(() => (this.judge() ? { ...this.order(), client: "browser" } : null), (problem) => this.problem.show(problem), changed);
     this.fields = h("div", { class: "section" },
       h("div", { class: "two" },
-        h("div", { class: "field" }, h("label", { for: this.name.id }, texts.upload.name), this.name, this.nameWrong),
-        h("div", { class: "field" }, h("label", { for: this.domain.id }, texts.upload.domain), this.domain)),
+        h("div", { class: "field" }, h("label", { for: this.name.id }, texts.upload.name), this.name, this.nameWrong), this.domain.el),
       h("div", { class: "field" }, h("label", { for: this.sha.id }, texts.upload.sha256), h("p", { class: "small quiet", id: `${id}-sha-about` }, texts.upload.sha256About), this.sha, this.shaWrong),
       this.spaceField);
     this.head = h("div", { class: "pick-head" }, icon("data"),
@@ -109,32 +98,20 @@ export class Pick {
     say(/** @type {Element} */ (this.warning.lastElementChild), note);
   }
 
-  /** The domains to choose from: those that take this kind and can be reached. @param {Domain[]} domains */
+  /** @param {Domain[]} domains to choose from */
   offer(domains) {
     this.domains = domains;
     if (!this.facts) return;
-    const { format } = this.facts;
-    const fit = domains.filter(({ kind, status }) => status === "active" && (kind === "data" || format === "iso"));
-    const before = this.touched || this.domain.value ? this.domain.value : "";
-    const wanted = [before, this.preferred, fit.find(({ kind }) => (kind === "iso") === (format === "iso"))?.id].find((id) => id && fit.some((one) => one.id === id));
-    // Options are changed in place: an open list must not close under the hand.
-    fit.forEach((domain, index) => {
-      const option = this.domain.options[index] ?? this.domain.appendChild(document.createElement("option"));
-      if (option.value !== domain.id || !option.hasAttribute("value")) option.value = domain.id;
-      say(option, texts.upload.domainFree(domain.name, size(domain.available)));
-    });
-    while (this.domain.options.length > fit.length) this.domain.options[this.domain.options.length - 1].remove();
-    if (wanted && this.domain.value !== wanted) this.domain.value = wanted;
-    if (fit.length === 0 && domains.length > 0) this.problem.show({ title: texts.upload.noDomain });
-    this.edited();
+    if (!this.domain.offer(domains, this.facts.format)) this.problem.show({ title: texts.upload.noDomain });
+    this.consent.seek();
   }
 
   get target() {
-    return this.domains.find(({ id }) => id === this.domain.value) ?? null;
+    return this.domain.target;
   }
 
   get digest() {
-    return this.sha.value.trim().toLowerCase();
+    return digest(this.sha.value);
   }
 
   /** @param {Pick} other */
@@ -155,11 +132,7 @@ export class Pick {
   }
 
   get ready() {
-    return this.judge() && this.agreed === this.question();
-  }
-
-  question() {
-    return JSON.stringify(this.order());
+    return this.consent.given;
   }
 
   order() {
@@ -177,8 +150,7 @@ export class Pick {
     if (!this.facts || this.refused) return false;
     const flaw = names.flaw(this.name.value.trim());
     const nameWrong = flaw ? texts.name[flaw] : this.clashes ? texts.upload.sameName : "";
-    const digest = this.digest;
-    const shaWrong = digest === "" || /^[0-9a-f]{64}$/.test(digest) ? "" : /[^0-9a-f]/.test(digest) ? texts.upload.sha256Letters : texts.upload.sha256Wrong(digest.length);
+    const shaWrong = digestFlaw(this.sha.value);
     say(this.nameWrong, nameWrong);
     attr(this.name, "aria-invalid", nameWrong ? "true" : null);
     say(this.shaWrong, shaWrong);
@@ -186,38 +158,7 @@ export class Pick {
     return !nameWrong && !shaWrong && this.domain.value !== "";
   }
 
-  /** Something was changed: judge it here, and ask the server before anything is sent. */
-  edited() {
-    const sound = this.judge();
-    if (sound && this.agreed !== this.question()) {
-      if (this.timer !== null) clearTimeout(this.timer);
-      this.timer = setTimeout(() => this.ask(), this.agreed ? QUIET : 0);
-    }
-    this.changed();
-  }
-
-  async ask() {
-    this.asking.abort();
-    // It was sound when the clock was set; somebody went on typing.
-    if (!this.judge()) return;
-    const question = this.question();
-    this.asking = new AbortController();
-    const { signal } = this.asking;
-    try {
-      await post("/transfers/check", { ...this.order(), client: "browser" }, { signal });
-      this.agreed = question;
-      this.problem.show(null);
-    } catch (error) {
-      if (signal.aborted) return;
-      this.agreed = "";
-      this.problem.show(error instanceof ApiError ? error : { detail: String(error) });
-      if (error instanceof ApiError && error.passing) this.timer = setTimeout(() => this.ask(), 2000);
-    }
-    this.changed();
-  }
-
   leave() {
-    if (this.timer !== null) clearTimeout(this.timer);
-    this.asking.abort();
+    this.consent.leave();
   }
 }

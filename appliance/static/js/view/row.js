@@ -1,5 +1,6 @@
 /** One transfer as a row that tells its story without a click: name, bar, words, rate, time left, and the verbs. */
 
+import * as imports from "../imports.js";
 import * as memory from "../memory.js";
 import { isChecking, isOver, isSending, rests, tone, verbs, word } from "../phase.js";
 import { total } from "../ranges.js";
@@ -8,13 +9,14 @@ import { ago, exact, left, percent, size, sizeOf, sizeParts, span } from "../uni
 import { Bar } from "./bar.js";
 import { attr, button, h, icon, say, svg } from "./dom.js";
 import { problemSlot } from "./problem.js";
+import { ImportFoot } from "./steps.js";
 import * as verb from "./verbs.js";
 
 /** @typedef {import("../types").Transfer} Transfer */
 /** @typedef {import("../types").Me} Me */
 /** @typedef {import("../upload.js").Upload} Upload */
 /** @typedef {{key: string, transfer: Transfer | null, upload: Upload | null, orphaned: boolean}} Story */
-/** @typedef {{size: number, layers: import("./bar.js").Layer[], percent: number, state: string, words: string, left: string, rate: number, samples: number[]}} Figures */
+/** `percent`: null while nobody knows it. @typedef {{size: number, layers: import("./bar.js").Layer[], percent: number | null, state: string, words: string, left: string, rate: number, samples: number[]}} Figures */
 
 /** The phase to show: this page knows best, then this browser, then the server. @param {Story} story */
 function phaseOf({ transfer, upload, orphaned }) {
@@ -37,6 +39,7 @@ export function figures(story) {
     const failed = phase !== "finished_success";
     return { ...seen, percent: 100, layers: [{ tone: phase === "finished_success" ? "done" : phase === "finished_failure" ? "failed" : "still", ranges: [[0, whole]] }], words: failed ? "" : size(whole) };
   }
+  if (transfer?.import) return { ...imports.standing(transfer, state), samples: [] };
   if (isChecking(phase)) {
     const verify = transfer?.verify;
     const part = verify && verify.total > 0 ? verify.done / verify.total : 0;
@@ -78,6 +81,9 @@ export function sparkline(samples) {
   return samples.map((value, index) => `${(index * step).toFixed(1)},${(28 - (value / top) * 26).toFixed(1)}`).join(" ");
 }
 
+/** Phases in which nothing has come yet. */
+const BEFORE = ["queued", "preparing", "initializing"];
+
 export class Row {
   /**
    * @param {Story} story
@@ -110,6 +116,8 @@ export class Row {
     this.problem.el.style.setProperty("grid-column", "1 / -1");
     /** @type {import("./problem.js").Problem | null} */
     this.trouble = null;
+    /** @type {ImportFoot | null} */
+    this.foot = null;
   }
 
   /** @param {(story: Story, me: Me) => Promise<void>} what */
@@ -137,12 +145,12 @@ export class Row {
     attr(this.name, "href", transfer?.image_id && phase !== "finished_cleanup" ? `/library/${transfer.image_id}` : null);
     this.tellOrigin(story);
     const shown = figures(story);
-    const told = [shown.state, isOver(phase) ? "" : `${shown.percent} percent`, shown.left].filter(Boolean).join(", ");
+    const told = [shown.state, isOver(phase) || shown.percent === null ? "" : `${shown.percent} percent`, shown.left].filter(Boolean).join(", ");
     this.bar.update(shown.size, shown.layers, { label: texts.row.progressOf(name), value: shown.percent, text: told });
-    this.bar.el.classList.toggle("seeking", isChecking(phase));
+    this.bar.el.classList.toggle("seeking", isChecking(phase) || shown.percent === null);
     say(this.state, shown.state);
     this.state.className = `state ${tone(phase)}`;
-    const between = isOver(phase) || isChecking(phase) || phase === "queued" || phase === "preparing" ? "" : ` · ${shown.percent} %`;
+    const between = isOver(phase) || isChecking(phase) || shown.percent === null || BEFORE.includes(phase) ? "" : ` · ${shown.percent} %`;
     say(this.words, `${between}${shown.words ? ` · ${shown.words}` : ""}`);
     say(this.left, shown.left);
     const [digits, unit] = sizeParts(shown.rate);
@@ -151,22 +159,35 @@ export class Row {
     this.line.setAttribute("points", points);
     this.area.setAttribute("d", points ? `M0,28 L${points.replaceAll(" ", " L")} L96,28 Z` : "");
     this.offer(phase, story, name);
-    this.problem.show(this.trouble ?? upload?.problem ?? null);
-    const note = this.trouble ?? upload?.problem ? "" : explain(phase, story, this.me);
+    const problem = this.trouble ?? upload?.problem ?? failure(phase, transfer);
+    this.problem.show(problem);
+    const { text: note, calm } = problem ? { text: "", calm: true } : explain(phase, story, this.me);
     this.note.hidden = !note;
-    // What somebody chose is no reason to worry.
-    const calm = phase === "paused_user";
     if (this.note.className !== `notice ${calm ? "calm" : "warning"}`) {
       this.note.className = `notice ${calm ? "calm" : "warning"}`;
       this.note.firstElementChild?.replaceWith(icon(calm ? "info" : "warning"));
     }
     say(/** @type {Element} */ (this.note.lastElementChild), note);
+    if (transfer?.import) this.tellSteps(transfer.import.steps, !isOver(phase) && !rests(phase));
+  }
+
+  /**
+   * @param {import("../types").ImportStep[]} steps of an import
+   * @param {boolean} moving
+   */
+  tellSteps(steps, moving) {
+    if (!this.foot) {
+      this.foot = new ImportFoot();
+      this.el.append(this.foot.el);
+    }
+    this.foot.update(steps, moving);
   }
 
   /** @param {Story} story */
   tellOrigin({ transfer, upload, orphaned }) {
     const parts = [transfer?.domain.name ?? upload?.wish?.domainName ?? ""];
     if (transfer) parts.push(`${texts.row.by(transfer.owner)}${upload || memory.recall(transfer.id) ? ` ${texts.row.fromHere}` : ""}`);
+    if (transfer?.import) parts.push(imports.origin(transfer));
     if (transfer?.client === "ovirt") parts.push(texts.row.ovirt(transfer.direction));
     if (transfer && (orphaned || rests(transfer.phase))) parts.push(texts.row.started(ago(transfer.created_at)));
     say(this.origin, parts.filter(Boolean).join(" · "));
@@ -186,10 +207,10 @@ export class Row {
     this.pause.hidden = !can.pause || upload?.stage === "pausing";
     this.resume.hidden = !can.resume || Boolean(local);
     this.cancel.hidden = !can.cancel || over;
-    this.dismiss.hidden = !(upload?.stage === "ended" && (over || phase === "replaced" || !transfer));
+    this.dismiss.hidden = !((transfer?.import && over) || (upload?.stage === "ended" && (over || phase === "replaced" || !transfer)));
     this.show.hidden = !(over && transfer?.image_id && phase !== "finished_cleanup");
     if (transfer?.image_id) attr(this.show, "href", `/library/${transfer.image_id}`);
-    say(this.resume, upload || transfer?.client === "ovirt" ? texts.verb.resume : texts.verb.resumeFile);
+    say(this.resume, upload || verb.needsNoFile(transfer) ? texts.verb.resume : texts.verb.resumeFile);
     for (const [element, word] of [[this.pause, texts.verb.pause], [this.cancel, texts.verb.cancel], [this.resume, texts.verb.resume], [this.show, texts.verb.show], [this.dismiss, texts.verb.dismiss]]) {
       attr(/** @type {Element} */ (element), "aria-label", `${word} ${name}`);
     }
@@ -197,20 +218,31 @@ export class Row {
 }
 
 /**
- * The sentence beside a row that waits for something.
+ * Why an import that this page began has failed. (An upload tells that by itself.)
+ * @param {string} phase
+ * @param {Transfer | null} transfer
+ */
+function failure(phase, transfer) {
+  return transfer?.import && phase === "finished_failure" ? { title: texts.imports.failed, detail: transfer.reason ?? "", hint: texts.imports.failedHint } : null;
+}
+
+/**
+ * The sentence beside a row that waits for something. What somebody chose is no reason to worry.
  * @param {string} phase
  * @param {Story} story
  * @param {Me} me
  */
 function explain(phase, { transfer, upload, orphaned }, me) {
-  if (phase === "offline") return texts.waiting.offline;
-  if (phase === "waiting") return upload?.progress?.why ?? "";
-  if (!transfer || !rests(phase)) return "";
-  if (orphaned) return `${texts.row.orphaned} ${texts.toGo(transfer.size - transfer.durable_bytes)}`;
+  if (transfer?.import) return imports.note(transfer, verbs(transfer, me).resume);
+  const calm = phase === "paused_user";
+  if (phase === "offline") return { text: texts.waiting.offline, calm };
+  if (phase === "waiting") return { text: upload?.progress?.why ?? "", calm };
+  if (!transfer || !rests(phase)) return { text: "", calm };
+  if (orphaned) return { text: `${texts.row.orphaned} ${texts.toGo(transfer.size - transfer.durable_bytes)}`, calm };
   const why = transfer.reason ? `${transfer.reason}${/[.!?]$/.test(transfer.reason) ? "" : "."} ` : "";
   const mine = verbs(transfer, me).resume;
   const rest = transfer.client === "ovirt" ? texts.row.ovirtToGo : texts.toGo(transfer.size - transfer.durable_bytes);
   const next = mine ? (upload ? texts.row.resumeHere : rest) : "";
   const until = transfer.expires_at && Date.parse(transfer.expires_at) > Date.now() ? ` ${texts.row.expires(span((Date.parse(transfer.expires_at) - Date.now()) / 1000))}` : "";
-  return `${why}${next}${until}`.trim();
+  return { text: `${why}${next}${until}`.trim(), calm };
 }

@@ -1,5 +1,6 @@
 /** The rows of transfers: the server's lists, and over them what this page knows better. */
 
+import { begun } from "../begun.js";
 import { claimed } from "../claims.js";
 import * as memory from "../memory.js";
 import { isOver, isPaused } from "../phase.js";
@@ -67,6 +68,14 @@ export function sections(me, concerns = () => true, concernsDomain = () => true)
         stories.running.push({ key: upload.key, transfer, upload, orphaned: false });
       }
     }
+    // What this page began may not be in the list yet, or not any more.
+    const ours = begun.transfers.filter(({ id, phase }) => isOver(phase) || !known.some((one) => one.id === id));
+    for (const transfer of ours) {
+      seen.add(transfer.id);
+      if (!concerns(transfer) || transfer.phase === "finished_cleanup") continue;
+      const list = isOver(transfer.phase) ? "finished" : isPaused(transfer.phase) ? "unfinished" : "running";
+      stories[list].push({ key: transfer.id, transfer, upload: null, orphaned: false });
+    }
     for (const transfer of known) {
       if (seen.has(transfer.id) || !concerns(transfer)) continue;
       const lost = orphaned(transfer);
@@ -74,7 +83,7 @@ export function sections(me, concerns = () => true, concernsDomain = () => true)
     }
     for (const { name, list, number, el } of parts) {
       el.hidden = stories[name].length === 0;
-      say(number, stories[name].length > 1 ? count(stories[name].length, stories[name].some(({ transfer }) => transfer?.direction === "download") ? "transfer" : "upload") : "");
+      say(number, stories[name].length > 1 ? count(stories[name].length, stories[name].some(({ transfer }) => transfer?.direction === "download" || transfer?.import) ? "transfer" : "upload") : "");
       keyed(list, stories[name], (story) => story.key, rowOf);
     }
     const keys = new Set(Object.values(stories).flat().map(({ key }) => key));
@@ -98,6 +107,7 @@ export function sections(me, concerns = () => true, concernsDomain = () => true)
       draw();
     }),
     queue.listen(draw),
+    begun.listen(draw),
     () => clearInterval(looking),
   ];
   return {

@@ -1,6 +1,8 @@
-/** The tray at the lower edge: this page's uploads, wherever one walks. */
+/** The tray at the lower edge: this page's uploads and imports, wherever one walks. */
 
-import { isOver, tone } from "../phase.js";
+import { begun } from "../begun.js";
+import { scheduled } from "../imports.js";
+import { isOver, isPaused, tone } from "../phase.js";
 import { queue } from "../queue.js";
 import { texts } from "../texts.js";
 import { left, size } from "../units.js";
@@ -8,7 +10,22 @@ import { Bar } from "./bar.js";
 import { attr, button, h, keyed, say } from "./dom.js";
 import { figures } from "./row.js";
 
-/** @typedef {import("../upload.js").Upload} Upload */
+/** @typedef {import("./row.js").Story} Story */
+
+/** What the tray shows: uploads of this page, and imports that it began. @returns {Story[]} */
+function stories() {
+  const uploads = queue.uploads.filter(({ phase }) => phase !== "finished_cleanup" && phase !== "paused_user");
+  const imported = begun.transfers.filter((transfer) => transfer.phase !== "finished_cleanup" && transfer.phase !== "paused_user" && !scheduled(transfer));
+  return [
+    ...uploads.map((upload) => ({ key: upload.key, transfer: upload.transfer, upload, orphaned: false })),
+    ...imported.map((transfer) => ({ key: transfer.id, transfer, upload: null, orphaned: false })),
+  ];
+}
+
+/** It moves, or will by itself. @param {Story} story */
+function active({ transfer, upload }) {
+  return upload ? upload.stage !== "ended" : transfer !== null && !isOver(transfer.phase) && !isPaused(transfer.phase);
+}
 
 /** @param {HTMLElement} place */
 export function mount(place) {
@@ -28,40 +45,46 @@ export function mount(place) {
     attr(fold, "title", folded ? texts.tray.unfold : texts.tray.fold);
   };
   show();
-  const close = button(texts.verb.dismiss, "close", { class: "bare", test: "tray-close", onclick: () => queue.tidy() });
+  const close = button(texts.verb.dismiss, "close", { class: "bare", test: "tray-close", onclick: () => {
+    queue.tidy();
+    begun.tidy();
+  } });
   place.append(h("div", { class: "tray-head" }, title, summary, fold, close), list);
 
   const update = () => {
-    const uploads = queue.uploads.filter((upload) => upload.phase !== "finished_cleanup" && upload.phase !== "paused_user");
-    const active = uploads.filter((upload) => upload.stage !== "ended");
-    place.hidden = uploads.length === 0;
-    close.hidden = active.length > 0;
-    say(title, active.length ? texts.tray.title(active.length) : texts.tray.done);
-    const times = active.map((upload) => upload.progress?.left ?? null).filter((seconds) => seconds !== null);
-    say(summary, [queue.speed > 0 ? `${size(queue.speed)}/s` : "", times.length ? left(Math.max(...times)) : ""].filter(Boolean).map((part) => ` · ${part}`).join(""));
-    keyed(list, uploads, (upload) => upload.key, make);
+    const shown = stories();
+    const moving = shown.filter(active);
+    place.hidden = shown.length === 0;
+    close.hidden = moving.length > 0;
+    say(title, moving.length ? texts.tray.title(moving.filter(({ upload }) => upload).length, moving.filter(({ upload }) => !upload).length) : texts.tray.done);
+    const times = queue.uploads.filter((upload) => upload.stage !== "ended").map((upload) => upload.progress?.left ?? null).filter((seconds) => seconds !== null);
+    const speed = queue.speed + begun.speed;
+    say(summary, [speed > 0 ? `${size(speed)}/s` : "", times.length ? left(Math.max(...times)) : ""].filter(Boolean).map((part) => ` · ${part}`).join(""));
+    keyed(list, shown, ({ key }) => key, make);
   };
+  begun.listen(update);
   queue.listen(update);
   update();
 }
 
-/** @param {Upload} first */
-function make(first) {
+function make() {
   const name = h("a", { class: "name cut" });
   const state = h("span", { class: "small quiet" });
   const bar = new Bar();
   bar.el.removeAttribute("data-test");
   return {
     el: h("li", { "data-test": "tray-row" }, name, state, bar.el),
-    /** @param {Upload} upload */
-    update(upload) {
-      const seen = figures({ key: upload.key, transfer: upload.transfer, upload, orphaned: false });
-      const over = isOver(upload.phase);
-      say(name, upload.name);
-      attr(name, "href", upload.transfer?.image_id ? `/library/${upload.transfer.image_id}` : null);
-      say(state, over || upload.phase !== "transferring" ? seen.state : `${seen.percent} %`);
-      state.className = `small state ${tone(upload.phase)}`;
-      bar.update(seen.size, seen.layers, { label: texts.row.progressOf(upload.name), value: seen.percent, text: [seen.state, seen.left].filter(Boolean).join(", ") });
+    /** @param {Story} story */
+    update(story) {
+      const { transfer, upload } = story;
+      const seen = figures(story);
+      const phase = upload?.phase ?? transfer?.phase ?? "";
+      const title = upload?.name ?? transfer?.name ?? "";
+      say(name, title);
+      attr(name, "href", transfer?.image_id ? `/library/${transfer.image_id}` : null);
+      say(state, phase !== "transferring" || seen.percent === null ? seen.state : `${seen.percent} %`);
+      state.className = `small state ${tone(phase)}`;
+      bar.update(seen.size, seen.layers, { label: texts.row.progressOf(title), value: seen.percent, text: [seen.state, seen.left].filter(Boolean).join(", ") });
     },
   };
 }

@@ -1,117 +1,98 @@
-/** Choose images, see what they are, say where they go: nothing is sent before everything is known to fit. */
+/** Where an image comes from, what it is, where it goes: from this computer, or from a URL. */
 
-import { queue } from "../queue.js";
 import { texts } from "../texts.js";
-import { size } from "../units.js";
-import { watch } from "../poll.js";
-import { chooser } from "./chooser.js";
+import { poke, watch } from "../poll.js";
 import { dialog } from "./confirm.js";
-import { button, h, keyed, say } from "./dom.js";
-import { Pick } from "./pick.js";
-
-/** @typedef {import("../types").Domain} Domain */
+import { button, h, say } from "./dom.js";
+import { FilesPanel } from "./files-panel.js";
+import { tabs } from "./tabs.js";
+import { UrlPanel } from "./url-panel.js";
 
 /** The dialog that is open, if any. @type {UploadDialog | null} */
 let current = null;
 
 /**
  * Open it, or add to the one that is open.
- * @param {File[]} files
- * @param {string | null} domain id to go to
+ * @param {{files?: File[], domain?: string | null, url?: boolean}} what `domain`: id to go to; `url`: begin with the tab for URLs
  */
-export function open(files, domain = null) {
-  current ??= new UploadDialog(domain);
-  current.add(files);
+export function open({ files = [], domain = null, url = false }) {
+  current ??= new UploadDialog(domain, url);
+  if (files.length) current.add(files);
 }
 
 class UploadDialog {
-  /** @param {string | null} domain */
-  constructor(domain) {
-    this.preferred = domain;
-    /** @type {Domain[]} */
-    this.domains = [];
-    /** @type {Pick[]} */
-    this.picks = [];
+  /**
+   * @param {string | null} domain
+   * @param {boolean} url
+   */
+  constructor(domain, url) {
     this.busy = false;
-    this.list = h("div", { class: "section" });
-    this.large = chooser({ multiple: true, slim: false, words: texts.upload.drop, onfiles: (files) => this.add(files) });
-    this.slim = chooser({ multiple: true, slim: true, words: texts.upload.another, onfiles: (files) => this.add(files) });
+    this.files = new FilesPanel(domain, (said) => this.update(this.files, said));
+    this.url = new UrlPanel(domain, () => this.update(this.url));
+    /** @type {(FilesPanel | UrlPanel)[]} */
+    this.panels = [this.files, this.url];
+    /** The one that is shown. */
+    this.panel = this.panels[0];
+    this.tabs = tabs(texts.imports.tabs, [
+      { name: "files", word: texts.imports.computer, panel: this.files.el }, { name: "url", word: texts.imports.tab, panel: this.url.el },
+    ], (index) => {
+      this.panel = this.panels[index];
+      this.update(this.panel);
+    });
     this.note = h("span", { class: "grow", role: "status" });
     this.submit = button(texts.upload.go(1), "", { class: "primary", type: "submit", test: "submit", disabled: true });
     const back = button(texts.verb.cancel, "", { test: "back", onclick: () => this.element.close() });
-    const { element, form } = dialog(texts.upload.title, h("div", { class: "dialog-body" }, this.large.el, this.list, this.slim.el), h("div", { class: "dialog-foot" }, this.note, back, this.submit));
+    const body = h("div", { class: "dialog-body" }, this.tabs.el, this.files.el, this.url.el);
+    const { element, form } = dialog(texts.upload.title, body, h("div", { class: "dialog-foot" }, this.note, back, this.submit));
     this.element = element;
     element.setAttribute("data-test", "upload-dialog");
     const leave = watch("/domains", ({ items }) => {
-      this.domains = items;
-      for (const pick of this.picks) pick.offer(items);
-      this.update();
+      for (const panel of this.panels) panel.offer(items);
+      this.update(this.panel);
     });
     element.addEventListener("close", () => {
       leave();
+      for (const panel of this.panels) panel.leave();
       current = null;
     });
     form.addEventListener("submit", (event) => {
       event.preventDefault();
       this.go();
     });
-    this.large.input.focus();
+    this.tabs.choose(url ? 1 : 0);
+    this.panel.focus();
   }
 
   /** @param {File[]} files */
   add(files) {
-    for (const file of files) {
-      const twice = this.picks.some((pick) => pick.file.name === file.name && pick.file.size === file.size && pick.file.lastModified === file.lastModified);
-      if (twice) {
-        say(this.note, texts.upload.twice);
-        continue;
-      }
-      const pick = new Pick(file, this.preferred, () => this.update(), () => this.drop(pick));
-      this.picks.push(pick);
-      pick.offer(this.domains);
-    }
-    const first = this.picks.length === files.length;
-    this.update();
-    if (!first || !files.length) return;
-    const { name } = this.picks[0];
-    name.focus({ preventScroll: true });
-    name.setSelectionRange(name.value.length, name.value.length);
+    this.tabs.choose(0);
+    this.files.add(files);
   }
 
-  /** @param {Pick} pick */
-  drop(pick) {
-    this.picks = this.picks.filter((one) => one !== pick);
-    pick.leave();
-    this.update();
-    (this.picks.length ? this.slim : this.large).input.focus();
+  /**
+   * @param {FilesPanel | UrlPanel} panel that has changed
+   * @param {string} [said] news, in place of the panel's note
+   */
+  update(panel, said) {
+    if (panel !== this.panel) return;
+    this.submit.disabled = this.busy || !panel.ready;
+    say(this.submit, panel.verb);
+    say(this.note, said || panel.note);
   }
 
-  update() {
-    keyed(this.list, this.picks, (pick) => pick.key, (pick) => ({ el: pick.el, update: () => {} }));
-    const some = this.picks.length > 0;
-    this.list.hidden = !some;
-    this.large.el.hidden = some;
-    this.slim.el.hidden = !some;
-    for (const pick of this.picks) pick.clash(this.picks.some((one) => one !== pick && one.sameTarget(pick)));
-    const good = this.picks.filter((pick) => !pick.refused);
-    this.submit.disabled = this.busy || good.length === 0 || !good.every((pick) => pick.ready);
-    say(this.submit, texts.upload.go(good.length));
-    const domain = good[0]?.target;
-    const flawed = good.filter((pick) => pick.flawed).length;
-    if (flawed > 0) say(this.note, texts.upload.correct(flawed, good.length));
-    else if (good.length === 1 && domain) say(this.note, texts.upload.needs(size(good[0].file.size), size(domain.available)));
-    else if (good.length > 1) say(this.note, texts.upload.several(good.length, size(good.reduce((sum, pick) => sum + pick.file.size, 0))));
-    else if (!some) say(this.note, "");
-  }
-
-  go() {
+  async go() {
     if (this.submit.disabled) return;
+    const { panel } = this;
     // A second press of the button finds it gone.
     this.busy = true;
-    this.update();
-    const uploads = this.picks.filter((pick) => !pick.refused).map((pick) => queue.add(pick.file, pick.wish()));
+    this.update(panel);
+    const row = await panel.go();
+    this.busy = false;
+    this.update(panel);
+    if (!row) return;
     this.element.close();
-    focusRow(uploads[0].key);
+    poke();
+    focusRow(row);
   }
 }
 
