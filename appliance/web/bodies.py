@@ -40,7 +40,7 @@ def read(request: webob.Request, limit: int) -> bytes | None:
 def json_object(request: webob.Request, data: bytes | None) -> dict | None:
     """The JSON object in `data`; None when there is no body at all. Raises LengthRequired, UnsupportedType, BadRequest."""
     value = json_value(request, data, (JSON,))
-    if value is not None and not isinstance(value, dict):
+    if data and not isinstance(value, dict):
         raise errors.BadRequest(reason="its body must be a JSON object")
     return value
 
