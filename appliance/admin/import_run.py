@@ -58,11 +58,10 @@ class Run:
 
     def stop(self) -> None:
         self._stopped = True
-        for each in (self._looking, self._fetching):
-            if isinstance(each, looking.Looking):
-                each.interrupt()
-            elif each:
-                each.stop()
+        if look := self._looking:
+            look.interrupt()
+        if fetching := self._fetching:
+            fetching.stop()
 
     def run(self) -> None:
         """Until nothing more can be done for now."""

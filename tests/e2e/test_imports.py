@@ -50,14 +50,13 @@ def test_an_import_survives_kills_of_appliance_and_daemon(own_product):
         arrived = progress(0)
         product.kill()
         product.start()
-        assert product.transfer(transfer["id"])["durable_bytes"] >= arrived
-        arrived = progress(arrived)
+        progress(arrived)
         product.kill_daemon()
         hurry.set()
         finished = product.finished(transfer["id"])
 
         assert finished["phase"] == "finished_success", finished
-        assert any(each and each != f"bytes=0-{MIB - 1}" for each in server.asked("Range")), "it went on where it was"
+        assert any(each and not each.startswith("bytes=0-") for each in server.asked("Range")), "it went on where it was"
     (image,) = product.ok("GET", "/images")["items"]
     assert pathlib.Path(image["path"]).read_bytes() == data
     left = [path.name for path in pathlib.Path(image["path"]).parent.iterdir() if path.name != ".image-domain"]
