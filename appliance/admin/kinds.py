@@ -26,6 +26,11 @@ def beats(transfer: models.Transfer) -> bool:
     return not of_disk(transfer) and not imported(transfer)
 
 
+def once(transfer: models.Transfer) -> bool:
+    """Its bytes come in one request: when that is over, nobody can go on with it."""
+    return transfer.client == GLANCE
+
+
 def cut(transfer: models.Transfer) -> bool:
     """How many bytes come may be known only when they have: the volume that was made for them may be larger."""
     return transfer.client in (IMPORT, GLANCE)

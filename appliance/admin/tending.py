@@ -159,7 +159,8 @@ class Tending:
         return True
 
     def _lose(self, transfer: models.Transfer, code: str, sentence: str) -> None:
-        self._moves.move(transfer, Event.LOST, reason=(code, sentence))
+        event = Event.FAIL if kinds.once(transfer) else Event.LOST
+        self._moves.move(transfer, event, reason=(code, sentence))
         self._live.revoke(transfer)
 
     def _expired(self, transfer: models.Transfer) -> bool:
