@@ -195,6 +195,27 @@ def test_a_file_that_is_not_there_is_told_and_the_dialog_goes_on_with_another(pa
     ready(page)
 
 
+def test_a_disk_of_a_kind_that_is_not_taken_is_told_by_its_kind(page, server):
+    server.files["/disk.vmdk"] = web_server.File(b"KDMV" + bytes(70_000))
+    query(page, server.url("/disk.vmdk"))
+
+    page.wait_for_text("VMware", '[data-test="url-panel"] [data-test="error"]')
+    assert not page.part("submit").is_enabled()
+
+
+def test_a_file_with_another_checksum_ends_with_the_reason_on_its_row(page, server, image):
+    find(page, server.url(image))
+    page.fill("sha256", "ab" * 32)
+    ready(page)
+    page.click("submit")
+    transfer = page.transfer_named(name_of(image))
+    page.row(transfer, "finished_failure")
+
+    page.wait_for_text(f"should be {'ab' * 32}", f"{row(transfer)} [data-test=error]")
+    page.see(f"{row(transfer)} summary").click()
+    page.see(f'{row(transfer)} [data-step="verify-checksum"][data-status="failed"]')
+
+
 def test_a_changed_url_has_to_be_queried_anew(page, server, image):
     find(page, server.url(image))
     page.part("url").send_keys("x")

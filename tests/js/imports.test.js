@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { check, facts, note, order, origin, query, scheduled, source, standing, startFlaw, stepName, stepWords, unpackedSize, urlFlaw } from "../../appliance/static/js/imports.js";
+import { check, facts, formatFlaw, note, order, origin, query, scheduled, source, standing, startFlaw, stepName, stepWords, unpackedSize, urlFlaw } from "../../appliance/static/js/imports.js";
 
 const MIB = 2 ** 20;
 const NOW = new Date(2026, 10, 21, 20, 0, 0);
@@ -53,6 +53,12 @@ test("room is asked for as much as is known of the size", () => {
     assert.deepEqual([asked.size, asked.initial_size], [size, initial], JSON.stringify(more));
   }
   assert.equal(unpackedSize(found({ compression: "gzip" })), null);
+});
+
+test("a kind of disk that is not taken is told by its name, with what to do", () => {
+  assert.match(formatFlaw(found({ format: "vmdk" }), ["iso", "qcow2", "raw"]), /VMware.*qemu-img convert/);
+  assert.equal(formatFlaw(found(), ["iso", "qcow2", "raw"]), "");
+  assert.equal(formatFlaw(found({ format: "vmdk" }), []), "", "not known yet: the server judges");
 });
 
 test("what was found is told in full", () => {
@@ -131,8 +137,10 @@ test("a paused one tells why, and what Resume will do to those who may", () => {
 });
 
 test("steps have words, and strange ones their own", () => {
-  assert.deepEqual(stepWords({ name: "convert", status: "running", done: 1, total: 4, message: "m" }), { status: "running · 25 %", message: "m" });
-  assert.equal(stepWords({ name: "x", status: "skipped", done: 0, total: null, message: "" }).status, "not needed");
+  const running = { name: "convert", status: /** @type {const} */ ("running"), done: 1, total: 4, message: "m" };
+  assert.equal(stepWords(running, true), "running · 25 %");
+  assert.equal(stepWords(running, false), "begun · 25 %", "nothing runs while the import is paused");
+  assert.equal(stepWords({ name: "x", status: "skipped", done: 0, total: null, message: "" }, true), "not needed");
   assert.deepEqual([stepName({ name: "decompress", status: "done", done: 0, total: null, message: "" }), stepName({ name: "scan", status: "done", done: 0, total: null, message: "" })], ["Unpack", "scan"]);
 });
 

@@ -77,6 +77,15 @@ export function unpackedSize(found) {
 }
 
 /**
+ * What is wrong with an image of this kind, for appliances that do not take it.
+ * @param {Found} found
+ * @param {string[]} formats that are taken; none while that is not known
+ */
+export function formatFlaw({ format }, formats) {
+  return formats.length && !formats.includes(format) ? texts.imports.notTaken(texts.format[format] ?? format) : "";
+}
+
+/**
  * The question whether there is room for it under that name. Where nobody knows how large it will be, its download must fit at least.
  * @param {Found} found
  * @param {Wish} wish
@@ -197,12 +206,13 @@ export function note(transfer, mine, now = new Date()) {
 }
 
 /**
- * A step in words: how it stands, how far it is, what it says.
+ * A step in words: how it stands, and how far it is.
  * @param {ImportStep} step
+ * @param {boolean} moving and not paused
  */
-export function stepWords({ status, done, total, message }) {
+export function stepWords({ status, done, total }, moving) {
   const far = status === "running" && total ? ` · ${Math.min(99, percent(done, total))} %` : "";
-  return { status: `${texts.imports.status[status] ?? status}${far}`, message };
+  return `${texts.imports.status[status === "running" && !moving ? "resting" : status] ?? status}${far}`;
 }
 
 /** @param {ImportStep} step */

@@ -225,6 +225,7 @@ export const texts = {
     go: "Import", becomes: "What becomes of it",
     needs: (/** @type {string} */ size, /** @type {string} */ free) => (size ? `Needs ${size} of ${free} free` : `${free} free; how much it needs, nobody knows yet`),
     fits: (/** @type {string} */ format) => `No storage domain takes ${format}, or none is reachable. Look at Hosts.`,
+    notTaken: (/** @type {string} */ format) => `This is a disk of another kind (${format}), which is not taken as it is. Convert it first: qemu-img convert -O qcow2 …`,
     correct: "It cannot be imported like this: see above.",
     importing: "Importing", scheduled: "Scheduled", waiting: "Waits for its turn", verifying: "Verifying",
     starts: (/** @type {string} */ when) => `starts ${when}`,
@@ -243,7 +244,7 @@ export const texts = {
     title: "Import", place: "Source", sumThere: "SHA-256 there",
     step: /** @type {Record<string, string>} */ ({ inspect: "Inspect", "verify-checksum": "Verify checksum", decompress: "Unpack", validate: "Validate", convert: "Convert", register: "Register" }),
     doing: /** @type {Record<string, string>} */ ({ inspect: "Inspecting", "verify-checksum": "Verifying", decompress: "Unpacking", validate: "Validating", convert: "Converting", register: "Registering" }),
-    status: /** @type {Record<string, string>} */ ({ waiting: "waiting", running: "running", done: "done", skipped: "not needed", failed: "failed" }),
+    status: /** @type {Record<string, string>} */ ({ waiting: "waiting", running: "running", resting: "begun", done: "done", skipped: "not needed", failed: "failed" }),
   },
 
   format: /** @type {Record<string, string>} */ ({ iso: "ISO image", qcow2: "qcow2 disk", raw: "Raw disk", vmdk: "VMware disk (VMDK)", vdi: "VirtualBox disk (VDI)", vhd: "Virtual PC disk (VHD)", vhdx: "Hyper-V disk (VHDX)" }),

@@ -40,6 +40,8 @@ export interface Import {
   not_before: string | null; fetched_bytes: number; rate: number; restarts: number; trouble: string; steps: ImportStep[];
 }
 
+export interface Methods { schemes: string[]; compressions: string[]; formats: string[] }
+
 /** A file at its source, before it is imported. */
 export interface Found {
   url: string; name: string; size: number | null; content_type: string; resumable: boolean; compression: string | null; unpacked_size: number | null;

@@ -4,6 +4,7 @@ import * as imports from "../imports.js";
 import * as memory from "../memory.js";
 import { isChecking, isOver, isSending, rests, tone, verbs, word } from "../phase.js";
 import { total } from "../ranges.js";
+import { SAMPLES } from "../rate.js";
 import { texts } from "../texts.js";
 import { ago, exact, left, percent, size, sizeOf, sizeParts, span } from "../units.js";
 import { Bar } from "./bar.js";
@@ -118,6 +119,20 @@ export class Row {
     this.trouble = null;
     /** @type {ImportFoot | null} */
     this.foot = null;
+    /** The rates of an import, of each answer of the server. @type {number[]} */
+    this.rates = [];
+    /** The newest of these answers. @type {Transfer | null} */
+    this.sampled = null;
+  }
+
+  /**
+   * @param {Transfer} transfer an import
+   * @param {number} rate
+   */
+  sample(transfer, rate) {
+    if (transfer !== this.sampled) this.rates = rate ? [...this.rates, rate].slice(-SAMPLES) : [];
+    this.sampled = transfer;
+    return this.rates;
   }
 
   /** @param {(story: Story, me: Me) => Promise<void>} what */
@@ -145,6 +160,7 @@ export class Row {
     attr(this.name, "href", transfer?.image_id && phase !== "finished_cleanup" ? `/library/${transfer.image_id}` : null);
     this.tellOrigin(story);
     const shown = figures(story);
+    if (transfer?.import) shown.samples = this.sample(transfer, shown.rate);
     const told = [shown.state, isOver(phase) || shown.percent === null ? "" : `${shown.percent} percent`, shown.left].filter(Boolean).join(", ");
     this.bar.update(shown.size, shown.layers, { label: texts.row.progressOf(name), value: shown.percent, text: told });
     this.bar.el.classList.toggle("seeking", isChecking(phase) || shown.percent === null);

@@ -14,9 +14,12 @@ export function stepsList() {
   const el = h("ol", { class: "steps", test: "steps" });
   return {
     el,
-    /** @param {ImportStep[]} steps */
-    update(steps) {
-      keyed(el, steps, ({ name }) => name, line);
+    /**
+     * @param {ImportStep[]} steps
+     * @param {boolean} [moving] and not paused
+     */
+    update(steps, moving = true) {
+      keyed(el, steps.map((step) => ({ step, moving })), ({ step }) => step.name, line);
     },
   };
 }
@@ -29,16 +32,15 @@ function line() {
   const el = h("li", { test: "step" }, sign, name, status, message);
   return {
     el,
-    /** @param {ImportStep} step */
-    update(step) {
+    /** @param {{step: ImportStep, moving: boolean}} item */
+    update({ step, moving }) {
       if (el.getAttribute("data-status") !== step.status) sign.replaceChildren(icon(ICONS[step.status] ?? "info", TONES[step.status] ?? ""));
       attr(el, "data-status", step.status);
       attr(el, "data-step", step.name);
-      const words = stepWords(step);
       say(name, stepName(step));
-      say(status, words.status);
+      say(status, stepWords(step, moving));
       status.className = `state ${TONES[step.status] ?? ""}`;
-      say(message, words.message);
+      say(message, step.message);
     },
   };
 }
@@ -56,7 +58,7 @@ export class ImportFoot {
   update(steps, moving) {
     const wanted = steps.filter(({ status }) => status !== "skipped");
     say(this.summary, texts.imports.steps(wanted.filter(({ status }) => status === "done").length, wanted.length));
-    this.list.update(steps);
+    this.list.update(steps, moving);
     this.alone.hidden = !moving;
   }
 }

@@ -91,19 +91,29 @@ export class UrlPanel {
     try {
       const found = await post("/imports/query", imports.query(this.where), { signal: asking.signal, timeout: PATIENCE });
       this.asking = null;
-      this.found = found;
-      this.wish.tell(found, anew);
-      this.offer(this.domains);
+      const flaw = imports.formatFlaw(found, this.place.methods.formats);
+      if (flaw) this.refuse({ title: flaw });
+      else this.tell(found, anew);
     } catch (error) {
       if (asking.signal.aborted) return;
       this.asking = null;
-      if (!this.refusedSum(error)) {
-        this.forget();
-        this.place.show(problemOf(error));
-      }
+      if (!this.refusedSum(error)) this.refuse(problemOf(error));
     }
     this.place.wait(false);
     this.changed();
+  }
+
+  /** @param {Found} found @param {boolean} first and not once more, for its checksum */
+  tell(found, first) {
+    this.found = found;
+    this.wish.tell(found, first);
+    this.offer(this.domains);
+  }
+
+  /** Nothing there can be imported. @param {import("./problem.js").Problem} problem */
+  refuse(problem) {
+    this.forget();
+    this.place.show(problem);
   }
 
   /** Begins the import; answers the key of its row, "" when the server does not take it. */

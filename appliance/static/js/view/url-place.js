@@ -16,15 +16,15 @@ export class UrlPlace {
    * @param {() => void} changed what was found there counts no more
    */
   constructor(ask, changed) {
-    /** @type {string[]} */
-    this.schemes = [];
+    /** What can be imported, once that is known. @type {import("../types").Methods} */
+    this.methods = { schemes: [], compressions: [], formats: [] };
     const enter = (/** @type {KeyboardEvent} */ event) => {
       if (event.key !== "Enter") return;
       event.preventDefault();
       ask();
     };
     const secret = { type: "password", autocomplete: "new-password", onkeydown: enter };
-    this.url = new Field(words.url, input("url", { type: "url", maxlength: 4096, placeholder: words.urlPlace, onkeydown: enter }), words.urlAbout([], []), (value) => imports.urlFlaw(value, this.schemes));
+    this.url = new Field(words.url, input("url", { type: "url", maxlength: 4096, placeholder: words.urlPlace, onkeydown: enter }), words.urlAbout([], []), (value) => imports.urlFlaw(value, this.methods.schemes));
     this.query = button(words.query, "", { test: "query", onclick: ask });
     const beside = h("div", { class: "beside" });
     this.url.control.replaceWith(beside);
@@ -39,10 +39,10 @@ export class UrlPlace {
     this.el = h("div", { class: "section", oninput: changed }, this.url.el, this.problem.el, this.login);
   }
 
-  /** @param {{schemes: string[], compressions: string[]}} methods of importing */
-  know({ schemes, compressions }) {
-    this.schemes = schemes;
-    say(/** @type {Element} */ (this.url.el.children[1]), words.urlAbout(schemes, compressions));
+  /** @param {import("../types").Methods} methods */
+  know(methods) {
+    this.methods = methods;
+    say(/** @type {Element} */ (this.url.el.children[1]), words.urlAbout(methods.schemes, methods.compressions));
   }
 
   get given() {

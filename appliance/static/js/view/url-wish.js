@@ -68,8 +68,7 @@ export class UrlWish {
   }
 
   /** @param {Found} found @param {import("../types").Domain[]} domains */
-  offer(found, domains) {
-    const { format } = found;
+  offer({ format }, domains) {
     if (!this.domain.offer(domains, format)) this.problem.show({ title: words.fits(texts.format[format] ?? format) });
   }
 
