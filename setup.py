@@ -41,7 +41,8 @@ setup(
             "hypothesis",
             "import-linter",
             "mypy",
-            # The real clients, which our images service and the faces of oVirt and Glance are tested with; nothing of the product imports them.
+            # The real clients, which our images service and the faces of oVirt and Glance are tested with: nothing of the product
+            # imports them.
             "openstacksdk==4.22.0",
             "ovirt-engine-sdk-python==4.6.3",
             "ovirt-imageio==2.5.1",

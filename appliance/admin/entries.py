@@ -18,10 +18,10 @@ from appliance.admin import admission, images, models, names, phases, ranges, ri
 from appliance.admin.ground import Ground
 from appliance.admin.phases import Phase
 
-#: Formats of files that hosts keep, by Glance's words; the others come by an import that converts.
+#: Formats of files that hosts keep, by Glance's words, and those that may be said of an image, but of which no bytes are taken.
 KEPT = {"raw": "raw", "iso": "iso", "qcow2": "qcow2"}
-CONVERTED = ("vmdk", "vdi", "vhd", "vhdx")
-DISK_FORMATS = (*KEPT, *CONVERTED)
+FOREIGN = ("vmdk", "vdi", "vhd", "vhdx")
+DISK_FORMATS = (*KEPT, *FOREIGN)
 CONTAINER_FORMATS = ("bare",)
 VISIBILITIES = ("public", "community", "shared", "private")
 #: Those that others may see than owner and administrators.
