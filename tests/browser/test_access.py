@@ -182,17 +182,27 @@ def test_every_dialog_and_a_running_upload_are_without_flaws(page, disk, tmp_pat
     assert looks.flaws == {}
 
 
-def test_uploads_are_announced_once_each_and_politely(page, disk):
+def listen(page: Page) -> None:
+    """From now on `said` of the page is what was announced."""
     page.driver.execute_script(
         "window.said = []; new MutationObserver(() => said.push(document.getElementById('polite').textContent))"
         ".observe(document.getElementById('polite'), {childList: true, characterData: true, subtree: true})"
     )
+
+
+def heard(page: Page, news: str) -> str:
+    """All that was announced, once `news` is among it."""
+    wait_for(lambda: news in " ".join(page.driver.execute_script("return said")), f"{news!r} to be said")
+    return " ".join(page.driver.execute_script("return said"))
+
+
+def test_uploads_are_announced_once_each_and_politely(page, disk):
+    listen(page)
     page.slow_down(8 << 20)
     page.start_upload(disk, domain="data")
     page.row(page.transfer_named(disk.name), "finished_success")
 
-    wait_for(lambda: "done" in " ".join(page.driver.execute_script("return said")), "the end to be said")
-    said = " ".join(page.driver.execute_script("return said"))
+    said = heard(page, "done")
     assert [said.count(f"{disk.name}: {news}.") for news in ("started", "done")] == [1, 1]
 
 

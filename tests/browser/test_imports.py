@@ -12,7 +12,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
 from tests.browser.page import row, stored
-from tests.browser.test_access import Looks, focus, press, tab_to
+from tests.browser.test_access import Looks, focus, heard, listen, press, tab_to
 from tests.e2e.product import wait_for
 from tests.transfer.sources import web_server
 
@@ -144,10 +144,11 @@ def test_an_import_goes_on_without_its_page_and_the_image_tells_its_steps(page, 
     assert set(states.values()) <= {"done", "skipped"}
 
 
-def test_what_was_imported_here_is_shown_with_its_image_and_can_be_dismissed(page, server):
+def test_what_was_imported_here_is_announced_and_shown_with_its_image_until_it_is_dismissed(page, server):
     data = secrets.token_bytes(100_000)
     name = f"{secrets.token_hex(4)}.raw"
     server.files[f"/{name}.gz"] = web_server.File(gzip.compress(data))
+    listen(page)
     find(page, server.url(f"/{name}.gz"))
     assert "gzip" in page.part("facts").text
     assert page.part("name").get_attribute("value") == name
@@ -155,6 +156,7 @@ def test_what_was_imported_here_is_shown_with_its_image_and_can_be_dismissed(pag
     transfer = page.transfer_named(name)
     page.row(transfer, "finished_success")
     assert stored(page.product, page.product.transfer(transfer)) == data
+    assert heard(page, "done").count(f"{name}: done.") == 1
     page.see(f'{row(transfer)} [data-test="show-image"]')
     page.click("tray-close")
 

@@ -39,7 +39,7 @@ def test_a_viewer_sees_everything_and_may_change_nothing(tab, people):
     transfer = tab.product.create("moving.raw", 1 << 20)["id"]
     tab.log_in("viewer")
     tab.row(transfer)
-    assert not tab.all('[data-test="upload-button"]')
+    assert not tab.all('[data-test="upload-button"], [data-test="import-button"]')
     assert not any(tab.shows(verb) for verb in ("pause", "resume", "cancel"))
     tab.walk("/library")
     tab.see(f'[data-test="image"][data-image="{image}"] a').click()

@@ -89,7 +89,11 @@ class UploadDialog {
     const row = await panel.go();
     this.busy = false;
     this.update(panel);
-    if (!row) return;
+    if (!row) {
+      // The button that had the focus lost it while it could not be pressed.
+      if (!this.element.contains(document.activeElement)) this.submit.focus();
+      return;
+    }
     this.element.close();
     poke();
     focusRow(row);
