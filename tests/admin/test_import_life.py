@@ -134,6 +134,7 @@ def test_another_process_goes_on_where_the_one_before_died(house, server):
     house.crash()
     # The dead one's connections are gone, and so is its memory.
     dead.stop()
+    house.admin.monitor.tick()
 
     assert_whole(house, transfer)
     assert server.asked("Range")[-1] == f"bytes={SENT}-"
@@ -141,9 +142,9 @@ def test_another_process_goes_on_where_the_one_before_died(house, server):
 
 
 def test_a_stop_of_the_worker_keeps_what_has_come(house, server):
-    house.admin.importing.start()
     transfer = begin(house, server)
     server.scripts.append(web_server.stall(SENT))
+    house.admin.importing.start()
     until(house, lambda: now(house, transfer).durable_bytes == SENT, lambda: now(house, transfer))
 
     house.admin.importing.stop()

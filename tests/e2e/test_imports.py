@@ -38,8 +38,8 @@ def test_an_import_survives_kills_of_appliance_and_daemon(own_product):
     with web_server.serving() as server:
         server.files["/disk.img"] = web_server.File(data)
         product = own_product(monitor_interval=0.2, import_allow="127.0.0.1", import_ports=server.server_port)
-        transfer = product.ok("POST", "/imports", {"url": server.url("/disk.img"), "domain": "data"})
         server.scripts += [slowly] * 50
+        transfer = product.ok("POST", "/imports", {"url": server.url("/disk.img"), "domain": "data"})
 
         def progress(before: int) -> int:
             """What is durable, once that is more than before."""

@@ -263,7 +263,7 @@ class Transfer(View):
     domain: Named
     host: Annotated[Named | None, Field(description="Moves the bytes. null once it was removed.")]
     owner: str
-    client: Literal["browser", "api", "import", "ovirt"]
+    client: Literal["browser", "api", "glance", "import", "ovirt"]
     durable: Annotated[list[Range], Field(description="What would survive a power cut: never needs to be sent again.")]
     durable_bytes: Bytes
     transferred_bytes: Bytes
