@@ -8,7 +8,7 @@ STATUSES = {422: 400}
 
 #: In place of an advice that would lead to the native API's documents.
 ADVICE = "docs/glance.md tells what is understood."
-TOKEN = "Give an API token as X-Auth-Token: image-appliance token add USER makes one."
+TOKEN = "Give an API token as X-Auth-Token: image-appliance token add --user USER makes one."
 
 
 def answer(error: Exception) -> answers.Answer:
