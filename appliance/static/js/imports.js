@@ -197,7 +197,8 @@ export function note(transfer, mine, now = new Date()) {
   const at = of(transfer);
   if (phase === "paused_user" || phase === "paused_system") {
     const kept = transfer.expires_at ? (Date.parse(transfer.expires_at) - now.getTime()) / 1000 : 0;
-    const next = mine ? (at.resumable ? texts.imports.goesOn : texts.imports.beginsAnew) : "";
+    const how = at.compression ? "unpacksAnew" : at.resumable ? "goesOn" : "beginsAnew";
+    const next = mine ? texts.imports[how] : "";
     const words = [reason ? `${reason}${/[.!?]$/.test(reason) ? "" : "."}` : "", next, kept > 0 ? texts.row.expires(span(kept)) : ""];
     return { text: words.filter(Boolean).join(" "), calm: phase === "paused_user" };
   }
