@@ -11,7 +11,7 @@ import hypothesis
 
 #: Seconds for all fuzz tests together, and how many of them there are.
 SECONDS = float(os.environ.get("FUZZ_SECONDS", "40"))
-TESTS = 16
+TESTS = 19
 #: Examples that hypothesis tries between two looks at the clock.
 BATCH = 50
 
