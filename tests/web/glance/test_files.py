@@ -155,6 +155,16 @@ def test_bytes_of_another_format_are_refused_with_the_reason(glance, format, dat
     assert glance.call("GET", f"/images/{image['id']}/file").status == 204
 
 
+def test_an_image_whose_bytes_were_refused_takes_others(glance):
+    image = glance.create(disk_format="qcow2")
+    assert glance.call("PUT", f"/images/{image['id']}/file", b"no qcow2").status == 409
+
+    assert glance.patch(image, {"op": "replace", "path": "/disk_format", "value": "raw"}).status == 200
+    assert glance.call("PUT", f"/images/{image['id']}/file", b"raw bytes").status == 204
+
+    assert glance.call("GET", f"/images/{image['id']}/file").body == b"raw bytes"
+
+
 @pytest.mark.parametrize(
     "facts", [{"disk_format": None}, {"container_format": None}, {"disk_format": "vmdk"}, {"disk_format": "vhdx"}], ids=str
 )
