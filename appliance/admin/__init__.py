@@ -1,6 +1,6 @@
 """What exists, who may, and what happens next: the database and the life of transfers.
 
-Services answer with the frozen views of `views.py`, and raise the errors of `appliance.errors`. No HTTP and no byte of an image here.
+Services answer with the frozen views of `views`, and raise the errors of `appliance.errors`. No HTTP and no byte of an image here.
 """
 
 from appliance import addresses as _addresses

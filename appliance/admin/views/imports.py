@@ -1,0 +1,66 @@
+"""Sources of imports."""
+
+import datetime
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, kw_only=True)
+class NewSource:
+    """A file somewhere else, and what opens it: a user and a password, or a bearer token. None of these is ever shown.
+
+    `find_checksum`: its SHA-256 is looked for beside it.
+    """
+
+    url: str = field(repr=False)
+    user: str = field(default="", repr=False)
+    password: str = field(default="", repr=False)
+    bearer: str = field(default="", repr=False)
+    find_checksum: bool = False
+
+
+@dataclass(frozen=True)
+class Found:
+    """A file at its source, as it is now. `url` can be shown; `name` is what an image of it may be called.
+
+    `size` and `unpacked_size` are None where nothing tells. `format` is the image's, `compression` what is around it. `resumable`: an
+    import that breaks off goes on where it was. `checksum` (SHA-256 in hex) is that of the file, where it was asked for.
+    """
+
+    url: str
+    name: str
+    size: int | None
+    content_type: str
+    resumable: bool
+    compression: str | None
+    unpacked_size: int | None
+    format: str
+    checksum: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class NewImport(NewSource):
+    """An import that somebody asks for. `domain`, `host` and `allocation` as for an upload.
+
+    `name` and `format`: None for what they are at the source. `checksum` is that of the file as it is there, packed or not. It
+    begins when it is `not_before` (None: now), and a place is free. `image_id` is the id that the image is to have; `digests` of the image
+    that are wanted beside its SHA-256, by hashlib's names.
+    """
+
+    domain: str
+    name: str | None = None
+    format: str | None = None
+    allocation: str = "sparse"
+    checksum: str | None = None
+    not_before: datetime.datetime | None = None
+    host: str | None = None
+    image_id: str | None = None
+    digests: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Methods:
+    """What can be imported: schemes of URLs, what is unpacked, formats of images."""
+
+    schemes: tuple[str, ...]
+    compressions: tuple[str, ...]
+    formats: tuple[str, ...]
