@@ -5,11 +5,13 @@ from pathlib import Path
 
 import pytest
 
+from imaged.volumes.conversions import Conversions, Wanted
 from imaged.volumes.domains import Domains
 from imaged.volumes.exports import Exports
-from imaged.volumes.jobs import Jobs
+from imaged.volumes.jobs import Job, Jobs
 from imaged.volumes.volumes import Volumes
 from tests.imaged.volumes import arrived, exported
+from tests.imaged.volumes.converted import QCOW2, RAW, SOURCE
 
 
 @pytest.fixture
@@ -60,3 +62,22 @@ def kinds(tmp_path_factory):
 def vmdk(kinds, tmp_path):
     """A sound sparse VMDK of the test's own."""
     return Path(shutil.copy(kinds / "monolithicSparse", tmp_path))
+
+
+@pytest.fixture
+def convert(volumes):
+    """Converts the original: `convert(kind or file, "qcow2")`."""
+    conversions = Conversions(volumes)
+
+    def convert(format, job=None, name=SOURCE, **more):
+        wanted = Wanted(more.pop("target", QCOW2 if format == "qcow2" else RAW), format, **more)
+        conversions.check("iso", name, wanted)
+        return conversions.run(job or Job(("key",), 0), "iso", name, wanted)
+
+    return convert
+
+
+@pytest.fixture
+def original(volumes, kinds):
+    """A volume that is a sound VDI."""
+    return arrived.stored(volumes, kinds / "vdi", SOURCE)
