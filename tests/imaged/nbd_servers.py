@@ -98,9 +98,13 @@ def _running(words: list, address: nbd.Address) -> Iterator[subprocess.Popen]:
         assert process.poll() is None, f"{words[0]} did not start"
         yield process
     finally:
-        # nbdkit waits for its clients to go, and ours keep their connections as long as their tickets.
-        (process.kill if words[0] == "nbdkit" else process.terminate)()
-        process.wait(10)
+        # nbdkit waits for its clients to go, and ours keep their connections as long as their tickets; qemu-nbd for one that just comes.
+        if words[0] != "nbdkit":
+            process.terminate()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(5)
+        process.kill()
+        process.wait()
 
 
 def _listens(address: nbd.Address) -> bool:
