@@ -4,7 +4,6 @@ import re
 import shlex
 
 import pytest
-from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
 from imaged import client
@@ -46,13 +45,20 @@ def page(tab):
     return tab
 
 
-def line(page, name):
-    """The line of a host."""
-    return next((one for one in page.all('[data-test="host"]') if one.text.startswith(f"{name}\n")), None)
+def lines(page):
+    """What the lines of the hosts say, by name: read at once, as they may be drawn anew at any moment."""
+    said = page.driver.execute_script("return [...document.querySelectorAll('[data-test=host]')].map((line) => line.innerText)")
+    return {text.partition("\n")[0]: text for text in said}
 
 
 def shows(page, name, words):
-    wait_for(lambda: (one := line(page, name)) and words in one.text, f"{name} to show {words!r}")
+    wait_for(lambda: words in lines(page).get(name, ""), f"{name} to show {words!r}")
+
+
+def act(page, name, verb):
+    """Clicks a button in the line of a host."""
+    wait_for(lambda: name in lines(page), f"the host {name}")
+    page.click(verb, f'[data-test="host"]:nth-child({list(lines(page)).index(name) + 1})')
 
 
 def test_a_host_is_added_and_enrolled_by_keyboard(page, fleet):
@@ -86,25 +92,26 @@ def test_a_host_is_added_and_enrolled_by_keyboard(page, fleet):
 def test_a_host_is_taken_out_of_service_back_and_forgotten(page, fleet):
     fleet.product.call("POST", "/hosts", {"name": "gone", "address": "192.0.2.7"})
     page.walk("/hosts")
-    wait_for(lambda: line(page, "gone"), "the host")
-    line(page, "two").find_element(By.CSS_SELECTOR, '[data-test="maintenance"]').click()
+    wait_for(lambda: "gone" in lines(page), "the host")
+    act(page, "two", "maintenance")
     page.wait_for_text("Put two into maintenance?", "dialog")
     page.click("keep")
     assert fleet.host("two").shown["status"] == "up"
-    line(page, "two").find_element(By.CSS_SELECTOR, '[data-test="maintenance"]').click()
+    act(page, "two", "maintenance")
     page.click("confirm")
     shows(page, "two", "\nmaintenance")
     assert flaws(page) == []
-    line(page, "two").find_element(By.CSS_SELECTOR, '[data-test="activate"]').click()
+    act(page, "two", "activate")
     shows(page, "two", "\nup")
 
-    line(page, "gone").find_element(By.CSS_SELECTOR, '[data-test="remove-host"]').click()
+    act(page, "gone", "remove-host")
     page.click("confirm")
-    wait_for(lambda: line(page, "gone") is None, "the host to be forgotten")
-    line(page, "two").find_element(By.CSS_SELECTOR, '[data-test="remove-host"]').click()
+    wait_for(lambda: "gone" not in lines(page), "the host to be forgotten")
+    act(page, "two", "remove-host")
     page.click("confirm")
     page.wait_for_text("no other host sees storage domain own-two", '[data-test="error"]')
-    assert not line(page, "local").find_element(By.CSS_SELECTOR, '[data-test="remove-host"]').is_displayed()
+    offered = [button.is_displayed() for button in page.all('[data-test="host"] [data-test="remove-host"]')]
+    assert offered == [name != "local" for name in lines(page)]
 
 
 def test_others_than_administrators_look_only(tab, fleet):

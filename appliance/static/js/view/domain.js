@@ -19,7 +19,7 @@ export function show({ main, me, params: [id], title }) {
   const stale = staleBanner();
   const problem = problemSlot();
   const pill = h("span", { class: "pill", hidden: true });
-  const top = head(" ", pill, uploadButton(me));
+  const top = head("", pill, uploadButton(me));
   const bar = new Bar("thin");
   bar.el.removeAttribute("data-test");
   const facts = h("dl", { class: "seen" });

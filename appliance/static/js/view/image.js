@@ -25,7 +25,7 @@ export function show({ main, me, params: [id], title, go }) {
   let shown = null;
   const download = h("a", { class: "button primary", download: true, href: `${ROOT}/images/${id}/data`, test: "download", hidden: true }, icon("download"), texts.verb.download);
   const erase = button(texts.verb.delete, "trash", { class: "danger", test: "delete", hidden: true, onclick: () => destroy() });
-  const top = head(" ", pill.el, erase, download);
+  const top = head("", pill.el, erase, download);
   const facts = h("dl", { class: "card facts", test: "facts", hidden: true });
   const refused = problemSlot();
   const rows = sections(me, (transfer) => /** @type {any} */ (transfer).image_id === id, () => false);
