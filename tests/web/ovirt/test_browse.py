@@ -67,7 +67,8 @@ def test_the_disks_of_a_storage_domain(system, domain, image):
     service = system.storage_domains_service().storage_domain_service(domain.id)
 
     assert image["id"] in [disk.id for disk in service.disks_service().list()]
-    assert [disk.id for disk in service.disks_service().list(search=f"name={image['name']}")] == [image["id"]]
+    found = service.disks_service().list(query={"search": f"name={image['name']}"})
+    assert [disk.id for disk in found] == [image["id"]]
 
 
 def test_a_disk_of_another_storage_domain_is_not_found_there(system, engine, appliance, image):
