@@ -33,7 +33,7 @@ NAMES = {
 
 @dataclass(frozen=True)
 class Facts:
-    """What was found. Sizes in bytes; `bootable` and `label` are known of ISOs only."""
+    """What was found. Sizes in bytes; `bootable` and `label` are known of ISOs only, and not of each."""
 
     format: str
     virtual_size: int
@@ -103,7 +103,7 @@ def _native(file: int, found: str, inspector: "FileInspector", head: bytes, size
     facts = limited(found, size, size, max_virtual_size)
     if found == "raw":
         return facts
-    disc = iso.read(file, size)
+    disc = iso.read(file)
     if disc.size > size:
         raise errors.Rejected(
             "truncated",
