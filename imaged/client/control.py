@@ -5,7 +5,7 @@ import json
 import ssl
 import threading
 import urllib.parse
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from imaged.client.connection import Connection, Images, refused
@@ -108,9 +108,22 @@ class Control:
         """SHA-256 (hex) of each `(start, end)`, in bytes."""
         return self._call("POST", _path("domains", domain, "volumes", name, "digests"), {"ranges": [list(r) for r in ranges]})["sha256"]
 
-    def verify(self, domain: str, name: str, *, format: str, sha256: str | None, max_virtual_size: int, digest: bool = True) -> dict:
-        """The job that verifies: ask `job` how it goes. Without `digest` nothing is hashed unless a SHA-256 is expected."""
-        body = {"format": format, "sha256": sha256, "max_virtual_size": max_virtual_size, "digest": digest}
+    def verify(
+        self,
+        domain: str,
+        name: str,
+        *,
+        format: str,
+        sha256: str | None,
+        max_virtual_size: int,
+        digest: bool = True,
+        digests: Iterable[str] = (),
+    ) -> dict:
+        """The job that verifies: ask `job` how it goes. Without `digest` there is no SHA-256 unless one is expected.
+
+        `digests`: those of md5, sha1, sha512 that are to be taken in the same read; they are the result's `digests`.
+        """
+        body = {"format": format, "sha256": sha256, "max_virtual_size": max_virtual_size, "digest": digest, "digests": list(digests)}
         return self._call("POST", _path("domains", domain, "volumes", name, "verify"), body)
 
     def sha256(self, domain: str, name: str) -> dict:

@@ -10,7 +10,7 @@ from imaged import errors, handlers
 from imaged.message import Request, Response
 from imaged.volumes import formats
 from imaged.volumes.jobs import Job
-from imaged.volumes.verify import hashed, verify
+from imaged.volumes.verify import DIGESTS, hashed, verify
 from imaged.volumes.volume import disk_format
 
 VOLUME = r"/domains/([^/]+)/volumes/([^/]+)"
@@ -157,8 +157,16 @@ def _wanted(body: dict) -> dict:
     sha256 = handlers.field(body, "sha256", (str, type(None)), None)
     if sha256 is not None and not SHA256.fullmatch(sha256.lower()):
         raise errors.BadRequest("Invalid sha256: must be 64 hexadecimal digits, or null")
-    digest = handlers.field(body, "digest", bool, True)
-    return {"format": format, "sha256": sha256 and sha256.lower(), "max_virtual_size": max_virtual_size(body), "digest": digest}
+    digests = handlers.field(body, "digests", list, [])
+    if unknown := [name for name in digests if name not in DIGESTS]:
+        raise errors.BadRequest(f"Invalid digests: {str(unknown[0])[:64]!r} is none of {', '.join(DIGESTS)}")
+    return {
+        "format": format,
+        "sha256": sha256 and sha256.lower(),
+        "max_virtual_size": max_virtual_size(body),
+        "digest": handlers.field(body, "digest", bool, True),
+        "digests": tuple(sorted(set(digests))),
+    }
 
 
 def max_virtual_size(body: dict, *default: int) -> int:

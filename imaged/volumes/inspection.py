@@ -3,24 +3,28 @@
 import os
 from dataclasses import dataclass
 
-from imaged.volumes import errors, formats, partitions, programs, qemu
+from imaged.volumes import errors, filesystems, formats, partitions, programs, qemu
 from imaged.volumes.jobs import Job
 
 #: Bytes of a disk that nobody limits otherwise: the appliance's own limit.
 MAX_VIRTUAL_SIZE = 64 << 40
 #: Formats whose tables `qemu-img check` compares with the file.
 CHECKED = ("qcow2", "vmdk", "vhdx")
+#: Bytes of a disk's beginning that are looked into.
+HEAD = max(partitions.HEAD, filesystems.HEAD)
 
 
 @dataclass(frozen=True)
 class Facts(formats.Facts):
     """`subformat`: dynamic, fixed, streamOptimized, …, a qcow2's compatibility level; `partition_table`: gpt, mbr or None.
 
+    `filesystem`: what a disk without a table begins with (filesystems.py), or None.
     `bootable` and `label` are an ISO's; of a disk `bootable` says whether its table has something to boot from.
     """
 
     subformat: str | None = None
     partition_table: str | None = None
+    filesystem: str | None = None
 
 
 def inspect(job: Job, file: int, *, max_virtual_size: int = MAX_VIRTUAL_SIZE) -> dict:
@@ -29,11 +33,14 @@ def inspect(job: Job, file: int, *, max_virtual_size: int = MAX_VIRTUAL_SIZE) ->
     job.total = size
     facts = vars(examine(job, file, max_virtual_size))
     job.enter("partition table")
-    table = partitions.read(_head(job, file, facts["format"], facts["virtual_size"]))
+    head = _head(job, file, facts["format"], facts["virtual_size"])
+    table = partitions.read(head)
+    facts["partition_table"] = table.kind
     if facts["format"] != "iso":
         facts["bootable"] = table.bootable
+        facts["filesystem"] = filesystems.read(head) if table.kind is None else None
     job.advance(size)
-    return {**facts, "partition_table": table.kind}
+    return facts
 
 
 def examine(job: Job, file: int, max_virtual_size: int) -> Facts:
@@ -67,10 +74,10 @@ def another_size() -> errors.Rejected:
 def _head(job: Job, file: int, format: str, virtual_size: int) -> bytes:
     """The beginning of the disk as its guest sees it. Raises Rejected, Canceled."""
     if format in ("raw", "iso"):
-        return os.pread(file, partitions.HEAD, 0)
+        return os.pread(file, HEAD, 0)
     copy = os.memfd_create("head")
     try:
-        count = min(partitions.HEAD, virtual_size)
+        count = min(HEAD, virtual_size)
         words = ["convert", "-O", "raw", qemu.described(file, format, read_only=True, window=count), f"/proc/self/fd/{copy}"]
         limits = {**qemu.LIMITS, "fsize": count}
         try:

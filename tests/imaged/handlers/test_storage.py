@@ -196,6 +196,10 @@ def test_a_domain_outside_the_roots_is_refused(control):
         ("POST", "/domains/iso/volumes/x/verify", b'{"format": "raw", "max_virtual_size": 1, "sha256": "abc"}'),
         ("POST", "/domains/iso/volumes/x/verify", b'{"format": "raw", "max_virtual_size": 1, "sha256": 7}'),
         ("POST", "/domains/iso/volumes/x/verify", b'{"format": "raw", "max_virtual_size": 1, "digest": "no"}'),
+        ("POST", "/domains/iso/volumes/x/verify", b'{"format": "raw", "max_virtual_size": 1, "digests": "md5"}'),
+        ("POST", "/domains/iso/volumes/x/verify", b'{"format": "raw", "max_virtual_size": 1, "digests": ["md5", "sha256"]}'),
+        ("POST", "/domains/iso/volumes/x/verify", b'{"format": "raw", "max_virtual_size": 1, "digests": ["shake_128"]}'),
+        ("POST", "/domains/iso/volumes/x/verify", b'{"format": "raw", "max_virtual_size": 1, "digests": [["md5"], null]}'),
         ("PUT", "/domains/iso/volumes/x", b'{"size": 10, "complete": "yes"}'),
         ("PUT", "/domains/iso/volumes/x", b'{"size": 10, "complete": true, "format": "vmdk"}'),
         ("PUT", "/domains/iso/volumes/x", b'{"size": 10, "complete": true, "format": 1}'),
@@ -277,6 +281,16 @@ def test_an_expected_digest_is_compared_whatever_else_was_asked(control):
     job = outcome(control, control.verify("iso", NAME, format="iso", sha256="0" * 64, max_virtual_size=TIB, digest=False))
 
     assert (job["state"], job["error"]["code"]) == ("failed", "sha256-mismatch")
+
+
+def test_digests_are_taken_by_name(control):
+    stored(control, GRUB)
+
+    job = outcome(control, control.verify("iso", NAME, format="iso", sha256=None, max_virtual_size=TIB, digests=["sha1", "md5", "sha1"]))
+
+    data = GRUB.read_bytes()
+    assert job["result"]["sha256"] == hashlib.sha256(data).hexdigest()
+    assert job["result"]["digests"] == {"md5": hashlib.md5(data).hexdigest(), "sha1": hashlib.sha1(data).hexdigest()}
 
 
 @pytest.mark.parametrize("done", [False, True])

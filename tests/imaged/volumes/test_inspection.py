@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from imaged.volumes import errors, inspection, partitions
+from imaged.volumes import errors, filesystems, inspection, partitions
 from imaged.volumes.jobs import Canceled
 from tests.imaged import qemu
 from tests.imaged.volumes.arrived import KINDS, MIB, SIZE, described, opened, patched
@@ -65,6 +65,7 @@ def test_every_kind_of_disk_has_its_facts(kinds, kind):
         "actual_size": path.stat().st_size,
         "subformat": SUBFORMATS.get(kind, kind),
         "partition_table": "mbr",
+        "filesystem": None,
         "bootable": True,
         "label": None,
     }
@@ -79,6 +80,7 @@ def test_an_iso_tells_its_label_and_whether_it_boots():
         "actual_size": size,
         "subformat": None,
         "partition_table": "mbr",
+        "filesystem": None,
         "bootable": True,
         "label": "ISOIMAGE",
     }
@@ -89,7 +91,54 @@ def test_a_disk_without_a_table_says_so(tmp_path, qemu_img):
 
     facts = inspect(tmp_path / "disk")
 
-    assert (facts["partition_table"], facts["bootable"]) == (None, False)
+    assert (facts["partition_table"], facts["filesystem"], facts["bootable"]) == (None, None, False)
+
+
+def marked(*marks, size=MIB):
+    data = bytearray(size)
+    for place, mark in marks:
+        data[place : place + len(mark)] = mark
+    return bytes(data)
+
+
+@pytest.mark.parametrize(
+    "found, mark",
+    [
+        ("ext", (1080, b"\x53\xef")),
+        ("xfs", (0, b"XFSB\0\0\x10\0")),
+        ("btrfs", (65600, b"_BHRfS_M")),
+        ("ntfs", (0, b"\xebR\x90NTFS    ")),
+        ("fat", (54, b"FAT16   ")),
+        ("fat", (82, b"FAT32   ")),
+        ("lvm", (512, b"LABELONE" + bytes(16) + b"LVM2 001")),
+        ("luks", (0, b"LUKS\xba\xbe\0\2")),
+        ("swap", (4086, b"SWAPSPACE2")),
+        ("swap", (65526, b"SWAPSPACE2")),
+        (None, (4096, b"SWAPSPACE2")),
+    ],
+)
+def test_a_file_system_without_a_table_is_known_by_its_mark(found, mark):
+    # Boot sectors of file systems have the mark of a partition table, too.
+    assert filesystems.read(marked(mark, (510, b"\x55\xaa"))[: inspection.HEAD]) == found
+
+
+@pytest.mark.parametrize("head", [b"", b"XFS", b"\x53\xef", bytes(1080) + b"\x53", b"\xff" * 70_000])
+def test_what_is_no_file_system_is_none(head):
+    assert filesystems.read(head) is None
+
+
+def test_the_file_system_is_that_of_the_disk_and_not_of_its_file(tmp_path, qemu_img):
+    (tmp_path / "source").write_bytes(marked((65600, b"_BHRfS_M")))
+    qemu_img("convert", "-f", "raw", "-O", "qcow2", "source", "disk")
+
+    assert (inspect(tmp_path / "source")["filesystem"], inspect(tmp_path / "disk")["filesystem"]) == ("btrfs", "btrfs")
+
+
+def test_a_disk_with_a_partition_table_has_no_file_system_of_its_own(tmp_path):
+    entry = struct.pack("<B3sB3sII", 0, b"\0\2\0", 0x83, b"\xff" * 3, 2048, 100)
+    (tmp_path / "disk").write_bytes(marked((446, entry), (510, b"\x55\xaa"), (1080, b"\x53\xef")))
+
+    assert inspect(tmp_path / "disk")["filesystem"] is None
 
 
 def test_a_stream_longer_than_what_is_looked_at_is_known_by_its_end(tmp_path, qemu_img):

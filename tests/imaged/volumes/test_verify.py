@@ -21,10 +21,10 @@ def job():
     return Job(("key",), 0)
 
 
-def check(job, path, format, sha256=None):
+def check(job, path, format, sha256=None, **more):
     file = os.open(path, os.O_RDONLY)
     try:
-        return verify.verify(job, file, format=format, sha256=sha256, max_virtual_size=TIB)
+        return verify.verify(job, file, format=format, sha256=sha256, max_virtual_size=TIB, **more)
     finally:
         os.close(file)
 
@@ -47,6 +47,27 @@ def test_a_sound_iso_gets_its_facts_and_digest(job):
 
 def test_a_sound_qcow2_passes_qemu_img(job, qcow2):
     assert check(job, qcow2, "qcow2")["virtual_size"] == 64 * MIB
+
+
+@pytest.mark.parametrize("digest", [True, False])
+def test_digests_are_taken_in_the_same_read(job, monkeypatch, digest):
+    data, read, preadv = GRUB.read_bytes(), [], os.preadv
+    monkeypatch.setattr(os, "preadv", lambda *words: read.append(preadv(*words)) or read[-1])
+
+    result = check(job, GRUB, "iso", digest=digest, digests=("md5", "sha512"))
+
+    assert result["digests"] == {"md5": hashlib.md5(data).hexdigest(), "sha512": hashlib.sha512(data).hexdigest()}
+    assert result["sha256"] == (hashlib.sha256(data).hexdigest() if digest else None)
+    assert sum(read) == len(data)
+
+
+def test_no_digests_are_none(job):
+    assert check(job, GRUB, "iso", digest=False)["digests"] == {}
+
+
+def test_an_expected_digest_counts_whatever_others_are_asked_for(job):
+    with pytest.raises(errors.Rejected, match="expected"):
+        check(job, GRUB, "iso", "0" * 64, digest=False, digests=("sha1",))
 
 
 def test_another_digest_than_expected_is_refused(job):
@@ -162,11 +183,12 @@ def test_canceling_stops_qemu_img(qcow2, tmp_path, monkeypatch):
 @pytest.mark.parametrize("layout", ["data", "hole", "hole data", "data hole", "data hole data", "hole data hole"])
 def test_holes_are_hashed_as_the_zeros_they_are(tmp_path, layout):
     path = tmp_path / "sparse"
-    expected = hashlib.sha256()
+    expected, another = hashlib.sha256(), hashlib.sha1()
     with path.open("wb") as file:
         for part in layout.split():
             data = os.urandom(5 * MIB + 4096 + 1) if part == "data" else bytes(9 * MIB + 3)
             expected.update(data)
+            another.update(data)
             if part == "data":
                 file.write(data)
             else:
@@ -175,11 +197,11 @@ def test_holes_are_hashed_as_the_zeros_they_are(tmp_path, layout):
     seen = []
     file = os.open(path, os.O_RDONLY)
     try:
-        found = verify.digest_of(file, path.stat().st_size, seen.append)
+        found = verify.digests_of(file, path.stat().st_size, ["sha1", "sha256"], seen.append)
     finally:
         os.close(file)
 
-    assert found == expected.hexdigest()
+    assert found == {"sha1": another.hexdigest(), "sha256": expected.hexdigest()}
     assert seen == sorted(seen) and seen[-1] == path.stat().st_size
 
 
@@ -189,6 +211,6 @@ def test_a_file_that_shrinks_is_noticed(tmp_path):
     file = os.open(path, os.O_RDONLY)
     try:
         with pytest.raises(daemon_errors.Conflict, match="changed its size"):
-            verify.digest_of(file, 9 * MIB, lambda done: os.truncate(path, 5 * MIB))
+            verify.digests_of(file, 9 * MIB, ["sha256"], lambda done: os.truncate(path, 5 * MIB))
     finally:
         os.close(file)
