@@ -13,6 +13,8 @@ import math
 import os
 import pathlib
 import re
+import shlex
+import shutil
 import socket
 import tomllib
 import typing
@@ -187,6 +189,12 @@ class Config:
     )
     import_concurrency: int = setting(3, "Imports that fetch at the same time; others wait for their turn.", unit="imports", low=1, high=64)
     import_bandwidth: int = setting(0, "Bytes a second that one import may take. 0: as many as come.", unit="bytes", low=0, high=1 << 40)
+    scan_command: tuple[str, ...] = setting(
+        (),
+        "Command by which the local imaged looks at an image that was imported: it reads it from standard input, and ends with 0 for a "
+        "clean one, 1 for a bad one. Empty: none.",
+        unit="command",
+    )
     glance_store: str = setting(
         "", "Storage domain of images whose Glance client names none. Empty: the one with most room.", unit="name of a storage domain"
     )
@@ -258,6 +266,8 @@ def expected(name: str) -> str:
         unit = f" of {facts['unit']}" if facts["unit"].endswith("s") else ""
         suffixes = f' (or text such as "5 {list(SUFFIXES[facts["unit"]])[1]}")' if facts["unit"] in SUFFIXES else ""
         return f"{number}{unit}, {facts['low']} to {_plain(facts['high'])}{suffixes}"
+    if facts["unit"] == "command":
+        return "a command, as text or as a list of words, that begins with the path or name of a program of this server"
     return {
         bool: "true or false",
         str: f"text ({facts['unit']})",
@@ -291,11 +301,24 @@ def _convert(name: str, value):
         if not isinstance(value, str) or any(ord(character) < 32 for character in value):
             raise TypeError(value)
         return value
+    if unit == "command":
+        return _command(value)
     if isinstance(value, str):
         value = [part.strip() for part in value.split(",") if part.strip()]
     if not isinstance(value, list | tuple) or not all(isinstance(part, str) for part in value):
         raise TypeError(value)
     return tuple(dict.fromkeys(_item(unit, part) for part in value))
+
+
+def _command(value) -> tuple[str, ...]:
+    """The command's words, separated as a shell does it; none of them for none. Raises ValueError or TypeError."""
+    words = shlex.split(value) if isinstance(value, str) else value
+    if not isinstance(words, list | tuple) or not all(isinstance(word, str) and "\0" not in word for word in words):
+        raise TypeError(value)
+    # The daemon would not start: here the setting is told with its place.
+    if words and shutil.which(words[0]) is None:
+        raise ValueError(value)
+    return tuple(words)
 
 
 def _item(unit: str, text: str) -> str:

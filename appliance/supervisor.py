@@ -6,6 +6,7 @@ import logging
 import math
 import os
 import pathlib
+import shlex
 import stat
 import subprocess
 import sys
@@ -154,6 +155,8 @@ def arguments(
     words += ["--max-connections-per-address", str(settings.max_connections_per_address)]
     for root in roots:
         words += ["--root", str(root)]
+    if settings.scan_command:
+        words += ["--scan-command", shlex.join(settings.scan_command)]
     if listen:
         host, port = listen
         words += [

@@ -106,6 +106,9 @@ def test_a_file_cannot_move_the_directory_that_it_was_found_in(tmp_path):
         ("proxies", '["https://A.example:1/", "https://a.example:1", "https://[::1]"]', ("https://a.example:1", "https://[::1]:443")),
         ("log_level", '"debug"', "debug"),
         ("images_port", "0", 0),
+        ("scan_command", "\"sh -c 'exit  0'\"", ("sh", "-c", "exit  0")),
+        ("scan_command", '["/bin/sh", "-", "-"]', ("/bin/sh", "-", "-")),
+        ("scan_command", '" "', ()),
     ],
 )
 def test_values_in_the_file(tmp_path, name, text, value):
@@ -121,6 +124,7 @@ def test_values_in_the_file(tmp_path, name, text, value):
         ("MAX_VIRTUAL_SIZE", "64 TiB", 64 << 40),
         ("CLOCK_SKEW", "0.5", 0.5),
         ("PORT", " 9000 ", 9000),
+        ("SCAN_COMMAND", "sh -c 'a, b'", ("sh", "-c", "a, b")),
     ],
 )
 def test_values_in_the_environment(tmp_path, name, text, value):
@@ -161,6 +165,11 @@ def test_values_in_the_environment(tmp_path, name, text, value):
         'proxies = ["https://proxy.example:99999"]',
         "proxies = [1]",
         'log_level = "chatty"',
+        'scan_command = "/nowhere/scanner -"',
+        'scan_command = "sh -c \'"',
+        'scan_command = ["sh", 1]',
+        'scan_command = [""]',
+        "scan_command = false",
         "database_url = 5",
         'database_url = "a\\nb"',
         "port = 2026-01-01",

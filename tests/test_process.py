@@ -17,9 +17,10 @@ import psutil
 import pytest
 from click.testing import CliRunner
 
-from appliance import cli, errors, running, supervisor
+from appliance import cli, config, errors, running, supervisor
 from appliance.commands import opening
 from appliance.web import security
+from imaged import client
 from tests.ports import free_port
 from tests.waiting import wait_for
 
@@ -315,6 +316,24 @@ def test_a_daemon_that_cannot_start_is_told_with_its_own_words(tmp_path, monkeyp
 
     assert "missing" in refused.value.sentence
     assert running.pid is None
+
+
+def test_the_daemon_scans_with_the_appliances_command(tmp_path):
+    settings = config.load(environ={}, state_dir=tmp_path, scan_command="sh -c 'echo \"two  words\"'")
+    words = supervisor.arguments([tmp_path], None, tmp_path, tmp_path, settings, threads=4)
+    running = supervisor.Supervisor(tmp_path, words)
+    running.start()
+    try:
+        control = client.Control(running.control)
+        control.add_domain("data", name="data", path=str(tmp_path / "data"))
+        control.create_volume("data", "disk.img", size=1)
+        job = control.scan("data", "disk.img")["id"]
+
+        wait_for(lambda: control.job(job)["state"] != "running", "the scan")
+        assert control.job(job)["result"] == {"said": "two  words"}
+        control.close()
+    finally:
+        running.stop()
 
 
 @pytest.mark.parametrize(
