@@ -188,6 +188,12 @@ class Config:
         high=1000,
     )
     import_concurrency: int = setting(3, "Imports that fetch at the same time; others wait for their turn.", unit="imports", low=1, high=64)
+    import_step_timeout: float = duration(HOUR, "A third party's import step that takes longer is given up, and the import fails.")
+    import_any_content: bool = setting(
+        True,
+        "Images without a partition table, a known file system or an ISO are imported, with a remark. Switched off, they are refused.",
+        unit="true or false",
+    )
     import_bandwidth: int = setting(0, "Bytes a second that one import may take. 0: as many as come.", unit="bytes", low=0, high=1 << 40)
     scan_command: tuple[str, ...] = setting(
         (),

@@ -1,16 +1,18 @@
 """Copies of images in other storage domains: imports whose source is a host of ours."""
 
 from appliance import errors
-from appliance.admin import images, kinds, models, steps, uploads, users, views
+from appliance.admin import admission, images, kinds, models, uploads, users, views
 from appliance.admin.bell import Bell
 from appliance.admin.fleet import Fleet
 from appliance.admin.ground import Ground
+from appliance.admin.pipeline import installed, record
 from appliance.admin.seal import Seal
 from appliance.transfer.sources import held
 from imaged import client
 
 #: What the addresses of such sources begin with; nobody can ask for one.
 SCHEME = "image:"
+COPIED = (installed.INSPECT, installed.CHECKSUM, installed.VALIDATE, installed.REGISTER)
 
 
 class Copying:
@@ -50,9 +52,12 @@ class Copying:
             source_size=image.size,
             source_format=image.format,
             sized=True,
-            steps=steps.planned(checksum=image.sha256 is not None, packed=False),
+            # What has to be done with it was done when it came here first.
+            steps=record.planned(COPIED, checksum=image.sha256 is not None, packed=False),
         )
-        transfer_id = self._uploads.wait(user, wanted, place, source)
+        assert wanted.image_id and image.volume
+        volume = wanted.image_id + admission.FORMATS[admission.file_format(image.volume)]
+        transfer_id = self._uploads.wait(user, wanted, place, source, wanted.image_id, volume)
         self._bell.ring()
         return transfer_id
 

@@ -3,6 +3,7 @@
 import os
 import re
 import threading
+from collections.abc import Sequence
 
 import sqlalchemy as sa
 from sqlalchemy import orm
@@ -10,6 +11,7 @@ from sqlalchemy import orm
 from appliance import errors
 from appliance.admin import events, hosts, models, phases, placement, views
 from appliance.admin.ground import Ground
+from appliance.admin.pipeline import installed
 
 KINDS = ("data", "iso")
 NUMBERS = ("capacity", "free", "reserved", "available")
@@ -81,6 +83,19 @@ class Domains:
             found = [told["id"] for told in control.domains() if told["path"] == os.path.normpath(new.path) and told["id"] not in known]
         return self.ensure(new.name, new.kind, host, new.path, domain_id=found[0] if found else None, user=user)
 
+    def arrange(self, domain: str, steps: Sequence[str] | None, user: views.User | None = None) -> views.Domain:
+        """What is done with images that are imported into the domain from now on, in order; None: what is usual.
+
+        Raises errors.NotFound, errors.Invalid.
+        """
+        chosen = None if steps is None else installed.checked(steps)
+        with self._ground.database.session() as session:
+            found = find(session, domain)
+            found.steps = chosen
+            told = ", ".join(chosen or installed.DEFAULT)
+            self._ground.events.record(session, "domain-changed", f"Imports into {found.name} go through: {told}", user=user)
+        return self.get(domain)
+
     def remove(self, domain: str, user: views.User | None = None) -> None:
         """Forgets the domain (id or name); its directory stays. Raises errors.NotFound, errors.DomainInUse."""
         with self._ground.database.session() as session:
@@ -140,6 +155,7 @@ class Domains:
             path=placement.path(found, host),
             images=images,
             status="unreachable" if numbers is None else "active",
+            steps=tuple(found.steps or installed.DEFAULT),
             **(numbers or {number: getattr(found, number) for number in NUMBERS}),
         )
 

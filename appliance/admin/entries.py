@@ -8,7 +8,7 @@ import collections
 import dataclasses
 import datetime
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import sqlalchemy as sa
 from sqlalchemy import orm
@@ -196,13 +196,36 @@ def checked(facts: views.Facts) -> views.Facts:
     for field in ("min_disk", "min_ram"):
         if not 0 <= getattr(facts, field) <= MAX_NEED:
             raise errors.Invalid(field=field, reason=f"it must be from 0 to {MAX_NEED}")
-    tags = tuple(dict.fromkeys(_words("tags", tag) for tag in facts.tags))
-    if len(tags) > MAX_TAGS:
+    tags, properties = described(facts.tags, facts.properties)
+    return dataclasses.replace(facts, tags=tuple(tags), properties=properties)
+
+
+def described(tags: Iterable[str], properties: Mapping[str, str]) -> tuple[list[str], dict[str, str]]:
+    """Tags and properties in their normal form. Raises errors.Invalid."""
+    words = list(dict.fromkeys(_words("tags", tag) for tag in tags))
+    if len(words) > MAX_TAGS:
         raise errors.Invalid(field="tags", reason=f"at most {MAX_TAGS} are taken")
-    if len(facts.properties) > MAX_PROPERTIES:
+    if len(properties) > MAX_PROPERTIES:
         raise errors.Invalid(field="properties", reason=f"at most {MAX_PROPERTIES} are taken")
-    properties = {_words("properties", name): _words(name, value, most=65535) for name, value in facts.properties.items()}
-    return dataclasses.replace(facts, tags=tags, properties=properties)
+    return words, {_words("properties", name): _words(name, value, most=65535) for name, value in properties.items()}
+
+
+def describe(
+    session: orm.Session, transfer: models.Transfer, tags: Sequence[str], properties: Mapping[str, str], now: datetime.datetime
+) -> None:
+    """The transfer's image has these tags and properties too; an entry says what its file is now."""
+    entry = session.get(models.Entry, transfer.image_id)
+    image = session.get_one(models.Image, transfer.image_id)
+    if entry is None and not tags and not properties:
+        return
+    if entry is None:
+        facts = _facts(None, image)
+        entry = models.Entry(id=image.id, owner_id=image.owner_id, created_at=image.created_at, **_columns(facts))
+        session.add(entry)
+    entry.tags = list(dict.fromkeys([*entry.tags, *tags]))
+    entry.properties = {**entry.properties, **properties}
+    entry.disk_format = image.format
+    entry.updated_at = now
 
 
 def _find(session: orm.Session, entry_id: str) -> tuple[models.Entry | None, models.Image | None, models.Transfer | None]:

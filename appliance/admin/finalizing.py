@@ -1,6 +1,9 @@
 """The end of a transfer: verification, completion, clean-up. Every step may be repeated after a crash at any instant."""
 
 import logging
+from collections.abc import Callable
+
+from sqlalchemy import orm
 
 from appliance import errors
 from appliance.admin import admission, events, kinds, live, models, moves, phases, placement, ranges, views
@@ -82,13 +85,15 @@ class Finalizing:
 
     def _step(self, transfer: models.Transfer) -> bool:
         """One step. False if the next one has to wait."""
+        if transfer.phase == Phase.FINALIZING_SUCCESS and kinds.arrives(transfer):
+            return self._wait(transfer)
         if not self._live.revoke(transfer):
             raise errors.HostDown(host=transfer.host.name)
         if transfer.phase in (Phase.CANCELLED_USER, Phase.CANCELLED_SYSTEM):
             self._moves.move(transfer, Event.CLEANUP)
             return True
         if transfer.phase == Phase.FINALIZING_SUCCESS and not kinds.download(transfer):
-            return self._complete(transfer) if transfer.verdict else self._verify(transfer)
+            return self.complete(transfer, transfer.volume) if transfer.verdict else self._verify(transfer)
         self._clean_up(transfer)
         return True
 
@@ -106,7 +111,7 @@ class Finalizing:
                     return True
                 if refused.status >= 500:
                     raise
-                self._moves.move(transfer, Event.FAIL, reason=(refused.code, _sentence(refused.message)))
+                self._moves.move(transfer, Event.FAIL, reason=(refused.code, sentence(refused.message)))
                 return True
         if job["state"] == "running":
             self._live.verify[transfer.id] = {"step": job["step"], "done": job["done"], "total": job["total"]}
@@ -116,10 +121,10 @@ class Finalizing:
         elif job["state"] == "failed" and job["error"]["code"] in HOSTS_FAULT:
             # The host's fault, not the image's: its bytes are good as far as anybody knows, and wait until it is mended.
             self._resting[transfer.id] = self._ground.clock.steady() + AGAIN
-            self._live.keep(transfer, job=None, reason_code="host-failed", reason=_sentence(job["error"]["message"]))
+            self._live.keep(transfer, job=None, reason_code="host-failed", reason=sentence(job["error"]["message"]))
             raise errors.HostRefused(host=transfer.host.name, reason=job["error"]["message"])
         elif job["state"] == "failed":
-            self._moves.move(transfer, Event.FAIL, reason=(job["error"]["code"], _sentence(job["error"]["message"])))
+            self._moves.move(transfer, Event.FAIL, reason=(job["error"]["code"], sentence(job["error"]["message"])))
         else:
             self._live.keep(transfer, job=None)
         return True
@@ -139,28 +144,40 @@ class Finalizing:
         self._live.keep(transfer, job=job["id"])
         return job
 
-    def _complete(self, transfer: models.Transfer) -> bool:
-        """The bytes are good: the file gets its name, then the image is ok. In this order an image that is ok always has a file."""
+    def _wait(self, transfer: models.Transfer) -> bool:
+        """The import's own thread works on it (pipeline/line.py), as long as it may take. Raises errors.HostDown when that is over."""
+        if transfer.expires_at and transfer.expires_at <= self._ground.clock.now():
+            raise errors.HostDown(host=transfer.host.name)
+        return False
+
+    def complete(self, transfer: models.Transfer, name: str, also: Callable[[orm.Session], None] | None = None) -> bool:
+        """The bytes are good: the file gets its name, then the image is ok. In this order an image that is ok always has a file.
+
+        `name` is the volume's; `also` is done in the same transaction. Where the host refuses, the transfer fails. The caller holds it.
+        """
         with self._fleet.hosts.asking(transfer.host) as control:
             try:
-                volume = control.complete_volume(transfer.domain_id, transfer.volume)
+                volume = control.complete_volume(transfer.domain_id, name)
             except client.Refused as refused:
                 if refused.status >= 500:
                     raise
-                self._moves.move(transfer, Event.FAIL, reason=(refused.code, _sentence(refused.message)))
+                self._moves.move(transfer, Event.FAIL, reason=(refused.code, sentence(refused.message)))
                 return True
         verdict = transfer.verdict or {}
         with self._ground.database.session() as session:
             session.add(transfer)
             image = session.get(models.Image, transfer.image_id)
             if image is not None:
-                image.status, image.reason = "ok", None
+                image.status, image.reason, image.volume = "ok", None, name
                 image.sha256 = verdict["sha256"]
                 image.size, image.actual_size = volume["size"], volume["allocated"]
                 image.virtual_size = verdict["virtual_size"]
+                image.digests = verdict.get("digests") or image.digests
                 image.bootable = verdict.get("bootable")
                 image.label = verdict.get("label")
                 image.completed_at = self._ground.clock.now()
+            if also is not None:
+                also(session)
             self._moves.within(session, transfer, Event.DONE)
         self._ended(transfer)
         return True
@@ -171,7 +188,8 @@ class Finalizing:
             self._unlock(transfer)
             return
         with self._fleet.hosts.asking(transfer.host) as control:
-            control.delete_volume(transfer.domain_id, transfer.volume)
+            for volume in kinds.volumes(transfer):
+                control.delete_volume(transfer.domain_id, volume)
         self._drop(transfer)
 
     def _spares(self, transfer: models.Transfer) -> bool:
@@ -226,7 +244,7 @@ class Finalizing:
         self._fleet.domains.changed(transfer.domain_id)
 
 
-def _sentence(text: str) -> str:
+def sentence(text: str) -> str:
     """The host's line as a sentence."""
     text = text.strip()
     return text if text.endswith((".", "!", "?")) else f"{text}."

@@ -264,4 +264,6 @@ def view(image: models.Image) -> views.Image:
         allocation=image.allocation,
         actual_size=image.actual_size,
         backup=image.backup,
+        tags=tuple(image.entry.tags) if image.entry else (),
+        properties=dict(image.entry.properties) if image.entry else {},
     )

@@ -1,38 +1,22 @@
-"""One import at work: from the look at its source to the last byte on the host. What it cannot mend it leaves to others."""
+"""One import at work: from the look at its source to the last byte on the host, or at its steps there. What it cannot mend others do."""
 
 import logging
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import sqlalchemy as sa
 
 from appliance import errors
-from appliance.admin import admission, copying, finalizing, imports, live, models, moves, steps, tasks
-from appliance.admin.fleet import Fleet
-from appliance.admin.ground import Ground
+from appliance.admin import admission, copying, imports, models, storing, tasks
+from appliance.admin.import_tools import Tools
 from appliance.admin.phases import Event, Phase
-from appliance.admin.seal import Seal
+from appliance.admin.pipeline import line, record
 from appliance.transfer import download, fetch, looking, sources
-from appliance.transfer.sources import guard
 
 log = logging.getLogger(__name__)
 
 #: Seconds for which what was found at a source is believed: an import that begins later looks again.
 FRESH = 60.0
 FAULT = "The appliance made a mistake, which is in its log."
-
-
-@dataclass(frozen=True)
-class Tools:
-    """What runs work with."""
-
-    ground: Ground
-    fleet: Fleet
-    live: live.Live
-    moves: moves.Moves
-    finalizing: finalizing.Finalizing
-    seal: Seal
-    copying: copying.Copying
-    policy: guard.Policy
 
 
 class Run:
@@ -43,6 +27,7 @@ class Run:
         self._id = work
         self._fetching: fetch.Fetch | None = None
         self._looking: looking.Looking | None = None
+        self._line = line.Line(tools, work)
         self._stopped = False
         #: The ticket that it fetches by: whoever finds another one has no say any more.
         self._ticket: str | None = None
@@ -56,8 +41,14 @@ class Run:
             return self._shown
         return fetching.progress
 
+    @property
+    def step(self) -> tuple[int, int | None]:
+        """How far the step of the pipeline is that runs: how much is behind, and of how much."""
+        return self._line.progress
+
     def stop(self) -> None:
         self._stopped = True
+        self._line.stop()
         if look := self._looking:
             look.interrupt()
         if fetching := self._fetching:
@@ -100,6 +91,9 @@ class Run:
     def _work(self) -> None:
         transfer = self._load()
         self._shown = fetch.Progress(_source(transfer).fetched, _source(transfer).source_size, 0, 0.0, 0, "")
+        if transfer.phase == Phase.FINALIZING_SUCCESS:
+            self._line.run()
+            return
         begun = self._begin() if transfer.phase == Phase.INITIALIZING else self._go_on()
         if begun is not None:
             self._finish(begun.run())
@@ -142,7 +136,8 @@ class Run:
             raise sources.Interrupted
         sight = self._looking.look(find_checksum=source.find_checksum)
         checksum = sight.checksum if source.find_checksum else source.checksum
-        plan = imports.Plan.of(sight, source.wanted_format, checksum, ground.config.max_image_size)
+        stored = storing.Storing.of(sight.facts.name, sight.format, source.wanted_format, source.compressed)
+        plan = imports.Plan.of(sight, stored, checksum, ground.config.max_image_size)
         available = self._tools.fleet.domains.ask(transfer.domain)["available"]
         return plan.within(available)
 
@@ -151,23 +146,24 @@ class Run:
         source = _source(transfer)
         if plan.sized and not 1 <= plan.size <= self._tools.ground.config.max_image_size:
             raise errors.SourceLong(host="The source", name=transfer.name, expected=self._tools.ground.config.max_image_size)
-        admission.suits(transfer.domain, plan.format)
+        admission.suits(transfer.domain, plan.stored.format)
+        columns = plan.columns(transfer.image_id or transfer.id, transfer.domain)
         with self._tools.fleet.hosts.asking(transfer.host) as control:
             if transfer.ticket:
                 control.delete_ticket(transfer.ticket)
             control.delete_volume(transfer.domain_id, transfer.volume)
         same = {
             "size": plan.size,
-            "format": plan.format,
-            "content_type": "iso" if plan.format == "iso" else "data",
-            "volume": transfer.volume.rpartition(".")[0] + admission.FORMATS[plan.format],
+            "format": plan.stored.format,
+            "content_type": "iso" if plan.stored.format == "iso" else "data",
+            "volume": plan.stored.volume(transfer.image_id or transfer.id),
         }
         sparse = transfer.allocation == "sparse"
         own = {"initial_size": plan.initial_size if sparse else None, "expected_sha256": plan.sha256, "ticket": models.new_id()}
         with self._tools.ground.database.session() as session:
             session.execute(sa.update(models.Image).where(models.Image.id == transfer.image_id).values(**same))
             session.execute(sa.update(models.Transfer).where(models.Transfer.id == transfer.id).values(**same, **own))
-            looked = {"looked_at": self._tools.ground.clock.now(), **plan.columns}
+            looked = {"looked_at": self._tools.ground.clock.now(), **columns}
             session.execute(sa.update(models.Import).where(models.Import.transfer_id == source.transfer_id).values(**looked))
             session.add(transfer)
             session.refresh(transfer)
@@ -199,7 +195,7 @@ class Run:
             attempts=settings.import_attempts,
             bandwidth=settings.import_bandwidth,
         )
-        self._mark(steps=steps.moved(source.steps, "waiting", "running"))
+        self._mark(steps=record.streams(source.steps, record.WAITING, record.RUNNING))
         if self._stopped:
             # Before it was there to be stopped.
             self._fetching.stop()
@@ -211,6 +207,7 @@ class Run:
         return sources.open(words["url"], self._tools.policy, _credentials(words))
 
     def _finish(self, result: fetch.Result) -> None:
+        """All bytes are there: the steps on the host are another run's, which the worker begins at once."""
         with self._tools.live.holding(self._id):
             transfer = self._load()
             if not self._mine(transfer):
@@ -218,7 +215,7 @@ class Run:
             if result.digests:
                 with self._tools.ground.database.session() as session:
                     session.execute(sa.update(models.Image).where(models.Image.id == transfer.image_id).values(digests=result.digests))
-            self._mark(steps=steps.moved(_source(transfer).steps, "running", "done"))
+            self._mark(steps=record.streams(_source(transfer).steps, record.RUNNING, record.DONE))
             self._tools.finalizing.begin(transfer, size=result.size)
 
     def _lose(self, code: str, sentence: str) -> None:
@@ -238,7 +235,7 @@ class Run:
         self._tools.live.revoke(transfer)
 
     def _fail(self, transfer: models.Transfer, code: str, sentence: str) -> None:
-        self._mark(steps=steps.failed(_source(transfer).steps, code, sentence))
+        self._mark(steps=record.failed(_source(transfer).steps, code, sentence))
         self._tools.moves.move(transfer, Event.FAIL, reason=(code, sentence))
         self._tools.finalizing.advance(transfer)
 

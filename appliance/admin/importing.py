@@ -6,11 +6,12 @@ import time
 
 import sqlalchemy as sa
 
-from appliance.admin import copying, finalizing, kinds, live, models, moves
+from appliance.admin import copying, finalizing, live, models, moves
 from appliance.admin.bell import Bell
 from appliance.admin.fleet import Fleet
 from appliance.admin.ground import Ground
-from appliance.admin.import_run import Run, Tools
+from appliance.admin.import_run import Run
+from appliance.admin.import_tools import Tools
 from appliance.admin.phases import Phase
 from appliance.admin.seal import Seal
 from appliance.transfer.sources import guard
@@ -83,13 +84,13 @@ class Importing:
             thread.start()
 
     def _due(self) -> list[str]:
-        """The ids of those that fetch, or may begin to; those that have begun first, then the oldest."""
-        moving = models.Transfer.phase == str(Phase.TRANSFERRING)
+        """The ids of those that fetch, may begin to, or are at their steps; those that have begun first, then the oldest."""
+        moving = models.Transfer.phase.in_([str(Phase.TRANSFERRING), str(Phase.FINALIZING_SUCCESS)])
         may = sa.or_(models.Import.not_before.is_(None), models.Import.not_before <= self._ground.clock.now())
         due = (
             sa.select(models.Transfer.id)
             .join(models.Import)
-            .where(models.Transfer.client == kinds.IMPORT, sa.or_(moving, (models.Transfer.phase == str(Phase.INITIALIZING)) & may))
+            .where(sa.or_(moving, (models.Transfer.phase == str(Phase.INITIALIZING)) & may))
             .order_by(sa.not_(moving), models.Transfer.created_at)
         )
         with self._ground.database.reading() as session:

@@ -7,9 +7,10 @@ import threading
 from collections.abc import Iterator
 
 from appliance import errors
-from appliance.admin import admission, models, rights, steps, transfers, uploads, views
+from appliance.admin import admission, entries, models, rights, storing, transfers, uploads, views
 from appliance.admin.bell import Bell
 from appliance.admin.ground import Ground
+from appliance.admin.pipeline import installed, record
 from appliance.admin.seal import Seal
 from appliance.transfer import looking, sources, unpack
 from appliance.transfer.sources import checksums, guard
@@ -36,7 +37,8 @@ class Imports:
 
     def methods(self) -> views.Methods:
         """What can be imported here."""
-        return views.Methods(tuple(sources.schemes(self._policy)), unpack.KINDS, tuple(sorted(admission.FORMATS)))
+        steps = tuple(views.NamedStep(name, name in installed.STREAMING) for name in installed.names())
+        return views.Methods(tuple(sources.schemes(self._policy)), unpack.KINDS, storing.SOURCES, storing.TARGETS, steps)
 
     def query(self, user: views.User, request: views.NewSource) -> views.Found:
         """What is at the source now; nothing is stored. Raises errors.Forbidden, TooManyQueries, and as Looking.look."""
@@ -63,16 +65,19 @@ class Imports:
         Raises errors.Forbidden, TooManyQueries, BadChecksum, FormatRefused; as Looking.look and as Uploads.create: then nothing is left.
         """
         rights.upload(user)
-        self._check(request)
+        tags, properties = self._check(request)
         checksum = None if request.checksum is None else checksums.given(request.checksum)
         sight = self._look(request)
-        plan = Plan.of(sight, request.format, checksum or sight.checksum, self._ground.config.max_image_size)
+        if request.source_format not in (None, sight.format):
+            raise errors.FormatRefused(name=sight.facts.name, reason=f"it is {sight.format}, and was said to be {request.source_format}")
+        stored = storing.Storing.of(sight.facts.name, sight.format, request.format, request.compressed)
+        plan = Plan.of(sight, stored, checksum or sight.checksum, self._ground.config.max_image_size)
         if not plan.sized and request.allocation == "preallocated":
             raise errors.Invalid(field="allocation", reason="nobody knows how large the image will be: its volume can only be sparse")
         wanted = views.NewTransfer(
             name=sight.name if request.name is None else request.name,
             size=plan.size,
-            format=plan.format,
+            format=stored.format,
             domain=request.domain,
             allocation=request.allocation,
             initial_size=plan.initial_size if request.allocation == "sparse" else None,
@@ -82,29 +87,37 @@ class Imports:
         )
         wanted, domain, available = self._uploads.admit(user, wanted)
         plan = plan.within(available)
+        image_id = wanted.image_id or models.new_id()
         source = models.Import(
             sealed=self._seal.close(
                 {"url": request.url.strip(), "user": request.user, "password": request.password, "bearer": request.bearer}
             ),
             wanted_format=request.format,
+            compressed=request.compressed,
+            tags=tags,
+            properties=properties,
             find_checksum=request.find_checksum and checksum is None,
             not_before=request.not_before,
             looked_at=self._ground.clock.now(),
             digests=list(request.digests),
-            **plan.columns,
+            **plan.columns(image_id, domain),
         )
-        transfer_id = self._uploads.wait(user, dataclasses.replace(wanted, size=plan.size), domain, source)
+        wanted = dataclasses.replace(wanted, size=plan.size)
+        transfer_id = self._uploads.wait(user, wanted, domain, source, image_id, stored.volume(image_id))
         self._bell.ring()
         return self._transfers.get(user, transfer_id)
 
-    def _check(self, request: views.NewImport) -> None:
-        """What can be said before anything is asked. Raises errors.Invalid."""
+    def _check(self, request: views.NewImport) -> tuple[list[str], dict[str, str]]:
+        """What can be said before anything is asked; tags and properties in their normal form. Raises errors.Invalid."""
         if request.format is not None:
             admission.one_of("format", request.format, tuple(admission.FORMATS))
+        if request.compressed and request.format in ("raw", "iso"):
+            raise errors.Invalid(field="compressed", reason=f"only qcow2 can be compressed, and {request.format} is wanted")
         for name in request.digests:
             admission.one_of("digests", name, DIGESTS)
         if request.not_before and request.not_before - self._ground.clock.now() > datetime.timedelta(seconds=LONGEST_WAIT):
             raise errors.Invalid(field="not_before", reason="it is more than a year from now")
+        return entries.described(request.tags, request.properties)
 
     def _look(self, request: views.NewSource) -> looking.Sight:
         credentials = sources.Credentials(user=request.user, password=request.password, bearer=request.bearer)
@@ -128,22 +141,15 @@ class Plan:
     """What the file at a source is to become. `size`: the image's, or (not `sized`) the most that it may be."""
 
     sight: looking.Sight
-    format: str
+    stored: storing.Storing
     checksum: str | None
     size: int
     sized: bool
 
     @classmethod
-    def of(cls, sight: looking.Sight, wanted: str | None, checksum: str | None, most: int) -> "Plan":
-        """`wanted` is the image's format, None for what it is; `most` how many bytes it may have. Raises errors.FormatRefused."""
-        if sight.format not in admission.FORMATS:
-            taken = ", ".join(admission.FORMATS)
-            raise errors.FormatRefused(name=sight.facts.name, reason=f"it is a disk in the format {sight.format}, and {taken} are taken")
-        # A machine can boot from an ISO that lies on a plain disk.
-        if wanted not in (None, sight.format) and (wanted, sight.format) != ("raw", "iso"):
-            raise errors.FormatRefused(name=sight.facts.name, reason=f"it is {sight.format}, and {wanted} is wanted")
-        size = sight.size
-        return cls(sight, wanted or sight.format, checksum, most if size is None else size, size is not None)
+    def of(cls, sight: looking.Sight, stored: storing.Storing, checksum: str | None, most: int) -> "Plan":
+        """`most`: bytes that it may have."""
+        return cls(sight, stored, checksum, most if sight.size is None else sight.size, sight.size is not None)
 
     def within(self, available: int) -> "Plan":
         """The same, in a domain with so many bytes available: what is larger than that could not be stored anyway."""
@@ -159,12 +165,21 @@ class Plan:
     @property
     def sha256(self) -> str | None:
         """What the image itself must hash to."""
-        return None if self.sight.compression else self.checksum
+        return None if self.sight.compression or self.stored.converts else self.checksum
 
-    @property
-    def columns(self) -> dict:
-        """Of models.Import: what was found."""
-        facts = self.sight.facts
+    def columns(self, image_id: str, domain: models.Domain) -> dict:
+        """Of models.Import: what was found, and what follows in this domain.
+
+        Raises errors.FormatRefused, errors.Invalid: the domain's list has no step for it.
+        """
+        facts, steps = self.sight.facts, domain.steps or installed.DEFAULT
+        if self.stored.converts and installed.CONVERT not in steps:
+            reason = f"it is {self.stored.source}, and storage domain {domain.name} does not convert"
+            raise errors.FormatRefused(name=facts.name, reason=reason)
+        if self.sight.compression and installed.DECOMPRESS not in steps:
+            raise errors.FormatRefused(name=facts.name, reason=f"it is packed, and storage domain {domain.name} does not unpack")
+        if self.checksum and installed.CHECKSUM not in steps:
+            raise errors.Invalid(field="checksum", reason=f"storage domain {domain.name} does not verify checksums")
         return {
             "url": facts.url,
             "checksum": self.checksum,
@@ -174,5 +189,6 @@ class Plan:
             "source_format": self.sight.format,
             "compression": self.sight.compression,
             "sized": self.sized,
-            "steps": steps.planned(checksum=self.checksum is not None, packed=self.sight.compression is not None),
+            "target": self.stored.target(image_id, self.stored.volume(image_id)),
+            "steps": record.planned(steps, checksum=self.checksum is not None, packed=self.sight.compression is not None),
         }

@@ -21,6 +21,17 @@ def imported(transfer: models.Transfer) -> bool:
     return transfer.client == IMPORT
 
 
+def arrives(transfer: models.Transfer) -> bool:
+    """What becomes of its bytes is the import pipeline's."""
+    return transfer.imported is not None
+
+
+def volumes(transfer: models.Transfer) -> tuple[str, ...]:
+    """All that may be on the host of it: what its bytes come into, and what that is converted to."""
+    target = transfer.imported.target if transfer.imported else None
+    return (transfer.volume, target) if target else (transfer.volume,)
+
+
 def beats(transfer: models.Transfer) -> bool:
     """Its client tells that it is there by heartbeats."""
     return not of_disk(transfer) and not imported(transfer)

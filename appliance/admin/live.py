@@ -29,6 +29,10 @@ class Run(Protocol):
     @property
     def progress(self) -> fetch.Progress: ...
 
+    @property
+    def step(self) -> tuple[int, int | None]:
+        """How far the step of the pipeline is that runs: how much is behind, and of how much."""
+
     def stop(self) -> None:
         """Not one byte more is fetched. Does not wait."""
 

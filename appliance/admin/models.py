@@ -138,6 +138,8 @@ class Domain(Base):
     free: orm.Mapped[int] = orm.mapped_column(default=0)
     reserved: orm.Mapped[int] = orm.mapped_column(default=0)
     available: orm.Mapped[int] = orm.mapped_column(default=0)
+    #: The names of what is done with imports on their arrival, in order; NULL for what is usual.
+    steps: orm.Mapped[list | None]
     created_at: orm.Mapped[datetime.datetime]
     #: The hosts that see it, the first one first.
     seen_by: orm.Mapped[list[DomainHost]] = orm.relationship(lazy="selectin", order_by=DomainHost.added_at, cascade="all, delete-orphan")
@@ -182,6 +184,7 @@ class Image(Base):
     completed_at: orm.Mapped[datetime.datetime | None]
     domain: orm.Mapped[Domain] = orm.relationship(lazy="joined")
     owner: orm.Mapped[User] = orm.relationship(lazy="joined")
+    entry: orm.Mapped["Entry | None"] = orm.relationship(primaryjoin="Image.id == foreign(Entry.id)", viewonly=True, lazy="joined")
 
 
 class Entry(Base):
@@ -294,6 +297,13 @@ class Import(Base):
     sealed: orm.Mapped[str | None] = orm.mapped_column(sa.Text)
     #: What was asked for: NULL for what it is.
     wanted_format: orm.Mapped[str | None] = orm.mapped_column(sa.String(16))
+    compressed: orm.Mapped[bool] = orm.mapped_column(default=False, server_default=sa.false())
+    #: The volume that the transfer's is converted to; NULL where it is kept as it is. `converted`: it is there and good.
+    target: orm.Mapped[str | None] = orm.mapped_column(sa.String(128))
+    converted: orm.Mapped[bool] = orm.mapped_column(default=False, server_default=sa.false())
+    #: What the image gets when it is registered.
+    tags: orm.Mapped[list] = orm.mapped_column(default=list, server_default="[]")
+    properties: orm.Mapped[dict] = orm.mapped_column(default=dict, server_default="{}")
     #: The SHA-256 of the file as it is at its source, packed or not.
     checksum: orm.Mapped[str | None] = orm.mapped_column(sa.String(64))
     find_checksum: orm.Mapped[bool]
@@ -310,7 +320,7 @@ class Import(Base):
     fetched: orm.Mapped[int] = orm.mapped_column(default=0)
     #: Further digests of the image that are wanted: hashlib's names.
     digests: orm.Mapped[list] = orm.mapped_column(default=list)
-    #: [{"name", "status", "message"}, …], in order.
+    #: As pipeline/record.py has them.
     steps: orm.Mapped[list] = orm.mapped_column(default=list)
 
 

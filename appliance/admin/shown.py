@@ -1,7 +1,8 @@
 """A transfer as it is shown."""
 
-from appliance.admin import kinds, live, models, phases, ranges, rights, steps, views
+from appliance.admin import kinds, live, models, phases, ranges, rights, views
 from appliance.admin.phases import Phase
+from appliance.admin.pipeline import record
 
 
 class Shown:
@@ -20,6 +21,8 @@ class Shown:
             actions = tuple(action for action in actions if action != "pause")
         if kinds.imported(transfer):
             actions = tuple(action for action in actions if action != "finalize")
+        if kinds.of_disk(transfer) and phase is Phase.FINALIZING_SUCCESS:
+            actions = ()
         # Whoever knows the ticket's id may move its bytes.
         open_for_bytes = mine and kinds.of_disk(transfer) and phase is Phase.TRANSFERRING and transfer.ticket is not None
         return views.Transfer(
@@ -63,6 +66,7 @@ class Shown:
         assert source is not None
         progress = run.progress if run else None
         fetched = progress.fetched if progress else source.fetched
+        fetching, at = transfer.phase != Phase.FINALIZING_SUCCESS, run.step if run else (0, None)
         return views.Import(
             url=source.url,
             source_size=source.source_size,
@@ -76,7 +80,11 @@ class Shown:
             rate=progress.rate if progress else 0.0,
             restarts=progress.restarts if progress else 0,
             trouble=progress.trouble if progress else "",
-            steps=tuple(steps.view(step, fetched, source.source_size) for step in source.steps),
+            wanted_format=source.wanted_format,
+            compressed=source.compressed,
+            tags=tuple(source.tags),
+            properties=dict(source.properties),
+            steps=tuple(record.view(step, *((fetched, source.source_size) if fetching else at)) for step in source.steps),
         )
 
     @staticmethod

@@ -198,6 +198,9 @@ class Transfers:
             if kinds.of_disk(transfer) and transfer.phase in CANCELLED:
                 # The system was faster than its client, who cannot know.
                 return self._shown.view(user, transfer)
+            if kinds.of_disk(transfer) and transfer.phase in FINALIZED:
+                # A disk that its client has finalized is about to be used.
+                raise errors.NotAllowed(phase=transfer.phase, event=str(Event.CANCEL))
             self._moves.move(transfer, Event.CANCEL, user=user)
             self._finalizing.advance(transfer)
         self._bell.ring()

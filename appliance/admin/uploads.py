@@ -44,13 +44,16 @@ class Uploads:
             self._live.beat(transfer.id)
         return transfer.id
 
-    def wait(self, user: views.User, request: views.NewTransfer, domain: models.Domain, source: models.Import) -> str:
+    def wait(
+        self, user: views.User, request: views.NewTransfer, domain: models.Domain, source: models.Import, image_id: str, volume: str
+    ) -> str:
         """Records an import, which begins when its turn comes, and returns the transfer's id. `request` and `domain` as `admit` gave them.
 
-        Raises errors.NameTaken, errors.NoHost, errors.HostDown.
+        `volume` is what its bytes come into. Raises errors.NameTaken, errors.NoHost, errors.HostDown.
         """
-        transfer, image = self._new(user, request, domain)
+        transfer, image = self._new(user, request, domain, image_id)
         transfer.client, transfer.imported = kinds.IMPORT, source
+        transfer.volume = image.volume = volume
         message = f"An import of {request.name} from {source.url} to {domain.name} was asked for"
         return self._record(user, request, domain, transfer, image, message).id
 
@@ -67,9 +70,11 @@ class Uploads:
         admission.fits(domain, numbers["available"], request)
         return request, domain, numbers["available"]
 
-    def _new(self, user: views.User, request: views.NewTransfer, domain: models.Domain) -> tuple[models.Transfer, models.Image]:
+    def _new(
+        self, user: views.User, request: views.NewTransfer, domain: models.Domain, image_id: str | None = None
+    ) -> tuple[models.Transfer, models.Image]:
         now = self._ground.clock.now()
-        image_id, transfer_id = request.image_id or models.new_id(), models.new_id()
+        image_id, transfer_id = request.image_id or image_id or models.new_id(), models.new_id()
         same = {
             "name": request.name,
             "size": request.size,

@@ -3,6 +3,7 @@
 import click
 
 from appliance.admin import domains, views
+from appliance.admin.pipeline import installed
 from appliance.commands import opening, tables
 from imaged import units
 
@@ -36,6 +37,21 @@ def list_domains(books: opening.Books) -> None:
 def _row(one: views.Domain) -> tuple[str, ...]:
     hosts = ", ".join(host.name for host in one.hosts)
     return one.name, one.kind, one.status, units.size(one.available), str(one.images), hosts, one.path
+
+
+@domain.command()
+@click.argument("name")
+@click.argument("step", nargs=-1)
+@click.option("--usual", is_flag=True, help="What is usual, from now on.")
+@opening.with_books
+def steps(books: opening.Books, name: str, step: tuple[str, ...], usual: bool) -> None:
+    """Show what is done with images that are imported into a storage domain; with STEPs in their order, do that from now on."""
+    if step and usual:
+        raise click.UsageError("Give either steps, or --usual.")
+    found = books.domains.arrange(name, step or None) if step or usual else books.domains.get(name)
+    click.echo(f"Imports into {found.name} go through: {', '.join(found.steps)}.")
+    if others := [other for other in installed.names() if other not in found.steps]:
+        click.echo(f"Installed, too: {', '.join(others)}.")
 
 
 @domain.command()

@@ -7,7 +7,7 @@ from appliance.admin.views.base import Page, Range, Ref
 from appliance.admin.views.entries import Arrived, Deposit, Entry, Facts, NewEntry, Task
 from appliance.admin.views.hosts import Domain, Enrolled, Host, Invitation, NewDomain, NewHost
 from appliance.admin.views.images import Image, NewDisk, OpenImage, Ticket
-from appliance.admin.views.imports import Found, Methods, NewImport, NewSource
+from appliance.admin.views.imports import Found, Methods, NamedStep, NewImport, NewSource
 from appliance.admin.views.transfers import (
     Beat,
     Checked,
@@ -40,6 +40,7 @@ __all__ = [
     "Import",
     "Invitation",
     "Methods",
+    "NamedStep",
     "NewDisk",
     "NewDomain",
     "NewEntry",

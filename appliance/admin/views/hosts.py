@@ -76,7 +76,7 @@ class NewDomain:
 class Domain:
     """A storage domain; `host` is the one that is asked about it, `hosts` are all that see it; `images` counts.
 
-    The numbers are the last known ones while `status` is unreachable; else it is active.
+    The numbers are the last known ones while `status` is unreachable; else it is active. `steps` are what imports go through, in order.
     """
 
     id: str
@@ -91,3 +91,4 @@ class Domain:
     available: int
     images: int
     status: str
+    steps: tuple[str, ...]

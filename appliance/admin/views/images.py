@@ -1,7 +1,8 @@
 """Images, and ways to their bytes."""
 
 import datetime
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from appliance.admin.views.base import Range, Ref
 
@@ -35,6 +36,8 @@ class Image:
     allocation: str
     actual_size: int | None
     backup: str | None
+    tags: tuple[str, ...] = ()
+    properties: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """Sources of imports."""
 
 import datetime
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 
@@ -41,26 +42,41 @@ class Found:
 class NewImport(NewSource):
     """An import that somebody asks for. `domain`, `host` and `allocation` as for an upload.
 
-    `name` and `format`: None for what they are at the source. `checksum` is that of the file as it is there, packed or not. It
-    begins when it is `not_before` (None: now), and a place is free. `image_id` is the id that the image is to have; `digests` of the image
-    that are wanted beside its SHA-256, by hashlib's names.
+    `name` and `format`: None for what they are at the source; a disk of another `format` is converted, `compressed` if it is to be.
+    `source_format` is what it must be there, if that is known. `checksum` is that of the file as it is there, packed or not. It
+    begins when it is `not_before` (None: now), and a place is free. `image_id` is the id that the image is to have, `tags` and `properties`
+    what it is to be given; `digests` of the image that are wanted beside its SHA-256, by hashlib's names.
     """
 
     domain: str
     name: str | None = None
     format: str | None = None
+    source_format: str | None = None
+    compressed: bool = False
     allocation: str = "sparse"
     checksum: str | None = None
     not_before: datetime.datetime | None = None
     host: str | None = None
     image_id: str | None = None
     digests: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+    properties: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class NamedStep:
+    """A step that is installed. `streams`: it is done while the bytes come."""
+
+    name: str
+    streams: bool
 
 
 @dataclass(frozen=True)
 class Methods:
-    """What can be imported: schemes of URLs, what is unpacked, formats of images."""
+    """What can be imported: schemes of URLs, what is unpacked, formats at the source, what these can be converted to, the steps."""
 
     schemes: tuple[str, ...]
     compressions: tuple[str, ...]
     formats: tuple[str, ...]
+    targets: tuple[str, ...]
+    steps: tuple[NamedStep, ...]

@@ -1,6 +1,7 @@
 """Transfers, and what their clients say of a file."""
 
 import datetime
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -55,7 +56,10 @@ class Transfer:
 
 @dataclass(frozen=True)
 class Step:
-    """What is done with an image on its arrival. `status` is waiting, running, done, skipped or failed; `done` and `total` count bytes."""
+    """What is done with an image on its arrival. `status` is waiting, running, done, skipped or failed.
+
+    `done` and `total` count bytes, or what a third party's step counts.
+    """
 
     name: str
     status: str
@@ -70,7 +74,7 @@ class Import:
 
     `url` is without its query, in which there may be a secret. `source_size` is None if the source does not tell; `sized`: how large the
     image will be is known. `rate` in bytes a second; `restarts` is how often a source that gives no parts was read again from its
-    beginning; `trouble` is a sentence, "" while all goes well.
+    beginning; `trouble` is a sentence, "" while all goes well. `wanted_format` is None where it is kept as it is, if that can be.
     """
 
     url: str
@@ -85,6 +89,10 @@ class Import:
     rate: float
     restarts: int
     trouble: str
+    wanted_format: str | None
+    compressed: bool
+    tags: tuple[str, ...]
+    properties: Mapping[str, str]
     steps: tuple[Step, ...]
 
 

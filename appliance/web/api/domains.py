@@ -16,5 +16,9 @@ def add(call: Call) -> views.Domain:
     return call.admin.domains.add(views.NewDomain(**call.body.model_dump()), call.user)
 
 
+def change(call: Call) -> views.Domain:
+    return call.admin.domains.arrange(call.id, call.body.steps, call.user)
+
+
 def remove(call: Call) -> None:
     call.admin.domains.remove(call.id, call.user)

@@ -13,4 +13,5 @@ def query(call: Call) -> views.Found:
 
 
 def create(call: Call) -> views.Transfer:
-    return call.admin.imports.create(call.user, views.NewImport(**call.body.model_dump()))
+    given = call.body.model_dump()
+    return call.admin.imports.create(call.user, views.NewImport(**given | {"tags": tuple(given["tags"])}))

@@ -127,6 +127,9 @@ ROUTES: tuple[Route, ...] = (
         refusals=(errors.NotFound, errors.DomainExists, *HOST),
     ),
     Route(
+        "PATCH", "/domains/{id}", domains.change, "What is done with imports into it", models.Domain, roles=ADMINS, body=models.DomainChange
+    ),
+    Route(
         "DELETE",
         "/domains/{id}",
         domains.remove,

@@ -23,7 +23,7 @@ from appliance.web.api.models.base import (
     Sha256,
     View,
 )
-from appliance.web.api.models.domains import Domain, Domains, NewDomain
+from appliance.web.api.models.domains import Domain, DomainChange, Domains, NewDomain
 from appliance.web.api.models.events import Event, Events, EventsQuery
 from appliance.web.api.models.hosts import Authority, Enrolled, Enrolment, Host, Hosts, Invitation, NewHost, Port
 from appliance.web.api.models.images import Image, Images, ImagesQuery, NewTicket, Ticket
@@ -49,6 +49,7 @@ __all__ = [
     "Bytes",
     "Check",
     "Domain",
+    "DomainChange",
     "Domains",
     "Enrolled",
     "Enrolment",

@@ -20,6 +20,14 @@ class Domain(View):
     available: Annotated[int, Field(ge=0, description="Free less reserved, bytes.")]
     images: int
     status: Literal["active", "unreachable"]
+    steps: Annotated[list[str], Field(description="What is done with images that are imported into it, in order.")]
+
+
+class DomainChange(Request):
+    steps: Annotated[
+        list[Annotated[str, Field(min_length=1, max_length=64)]] | None,
+        Field(description="What is done with images that are imported into it, in order. null: what is usual.", max_length=64),
+    ]
 
 
 class Domains(View):

@@ -30,6 +30,8 @@ class Image(View):
     created_at: datetime.datetime
     completed_at: datetime.datetime | None
     transfer_id: str | None
+    tags: list[str]
+    properties: Annotated[dict[str, str], Field(description="What was said of it, by name.")]
 
 
 class Images(View):

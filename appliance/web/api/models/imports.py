@@ -33,10 +33,17 @@ class Found(View):
     checksum: Annotated[str | None, Field(description="The SHA-256 that was found beside it, where that was asked for.")]
 
 
+class NamedStep(View):
+    name: str
+    streams: Annotated[bool, Field(description="It is done while the bytes come.")]
+
+
 class Methods(View):
     schemes: Annotated[list[str], Field(description="What URLs may begin with.")]
     compressions: Annotated[list[str], Field(description="What is unpacked.")]
     formats: Annotated[list[str], Field(description="What images may be at their source.")]
+    targets: Annotated[list[str], Field(description="What disks can be converted to.")]
+    steps: Annotated[list[NamedStep], Field(description="What can be done with an image on its arrival.")]
 
 
 def _text(value: object) -> object:
@@ -50,12 +57,21 @@ def _text(value: object) -> object:
 Moment = Annotated[pydantic.AwareDatetime, Field(strict=False), pydantic.BeforeValidator(_text, json_schema_input_type=str)]
 
 
+Word = Annotated[str, Field(min_length=1, max_length=255)]
+Words = Annotated[str, Field(max_length=65535)]
+
+
 class NewImport(NewSource):
     """An import to be."""
 
     domain: Annotated[str, Field(description="Storage domain: id or name.", min_length=1, max_length=255)]
     name: Annotated[Name | None, Field(description="Left out: the file's, as the source has it.")] = None
-    format: Annotated[Format | None, Field(description="Left out: what it is at the source.")] = None
+    format: Annotated[
+        Format | None, Field(description="What it is stored as. Left out: what it is at its source; disks of other programs become qcow2.")
+    ] = None
+    compressed: Annotated[bool, Field(description="Stored as compressed qcow2.")] = False
+    tags: Annotated[list[Word], Field(description="What the image is given.", max_length=128)] = []
+    properties: Annotated[dict[Word, Words], Field(description="What the image is given: texts by name.", max_length=128)] = {}
     allocation: Literal["sparse", "preallocated"] = "sparse"
     checksum: Annotated[str | None, Field(description="SHA-256 of the file as it is at its source.", max_length=1024)] = None
     not_before: Annotated[Moment | None, Field(description="With its zone. Left out: at once.")] = None
@@ -63,11 +79,11 @@ class NewImport(NewSource):
 
 
 class Step(View):
-    """What is done with an image on its arrival."""
+    """What is done with an image on its arrival. A third party's step counts what it likes."""
 
     name: str
     status: Literal["waiting", "running", "done", "skipped", "failed"]
-    done: Bytes
+    done: Annotated[int, Field(ge=0, description="Bytes, or whatever the step counts.")]
     total: int | None
     message: str
 
@@ -87,4 +103,8 @@ class Import(View):
     rate: Annotated[float, Field(ge=0, description="Bytes a second.")]
     restarts: Annotated[int, Field(ge=0, description="How often a source that gives no parts was read again from its beginning.")]
     trouble: Annotated[str, Field(description="Why nothing comes at this moment; empty while bytes come.")]
+    wanted_format: Annotated[str | None, Field(description="What it is to be stored as, where that was asked for.")]
+    compressed: bool
+    tags: list[str]
+    properties: dict[str, str]
     steps: list[Step]

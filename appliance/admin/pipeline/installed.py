@@ -1,0 +1,63 @@
+"""The steps that there are, found by entry point, and which of them a storage domain may have in which order."""
+
+import functools
+from collections.abc import Callable, Sequence
+from importlib import metadata
+from typing import Any
+
+from appliance import errors
+
+GROUP = "image_appliance.import_steps"
+OURS = "appliance.admin.pipeline."
+
+INSPECT, CHECKSUM, DECOMPRESS = "inspect", "verify-checksum", "decompress"
+VALIDATE, CONVERT, REGISTER = "validate", "convert", "register"
+#: What is done while the bytes come: by the fetch, and first.
+STREAMING = (INSPECT, CHECKSUM, DECOMPRESS)
+DEFAULT = (*STREAMING, VALIDATE, CONVERT, REGISTER)
+#: Without these an image would be taken that nobody has judged, or that nobody can find.
+NEEDED = (INSPECT, VALIDATE, REGISTER)
+
+Step = Callable[[Any], object]
+
+
+@functools.cache
+def found() -> dict[str, metadata.EntryPoint]:
+    """All that are installed, by name; nobody takes the place of one of ours."""
+    points = sorted(metadata.entry_points(group=GROUP), key=lambda point: point.value.startswith(OURS))
+    return {point.name: point for point in points}
+
+
+def names() -> tuple[str, ...]:
+    """Of all that are installed: ours in their usual order, then third parties' by name."""
+    return (*(name for name in DEFAULT if name in found()), *sorted(found().keys() - set(DEFAULT)))
+
+
+def load(name: str) -> Step | None:
+    """The step of that name; None where it is not installed. Raises whatever its module does."""
+    point = found().get(name)
+    return None if point is None else point.load()
+
+
+def checked(steps: Sequence[str]) -> list[str]:
+    """A storage domain's list. Raises errors.Invalid, which says what is wrong with it."""
+    for name in steps:
+        if name not in found():
+            raise _invalid(f"no step {name[:64]} is installed; there are {', '.join(names())}")
+    if len(set(steps)) != len(steps):
+        raise _invalid("a step can be done only once")
+    for name in NEEDED:
+        if name not in steps:
+            raise _invalid(f"{name} cannot be left out")
+    first = [name for name in STREAMING if name in steps]
+    if list(steps[: len(first)]) != first:
+        raise _invalid(f"it must begin with {', '.join(first)}: that is done while the bytes come")
+    if steps[-1] != REGISTER:
+        raise _invalid(f"{REGISTER} must be the last one")
+    if CONVERT in steps and steps.index(CONVERT) < steps.index(VALIDATE):
+        raise _invalid(f"{VALIDATE} must come before {CONVERT}: an image is judged before anything reads it")
+    return list(steps)
+
+
+def _invalid(reason: str) -> errors.Invalid:
+    return errors.Invalid(field="steps", reason=reason)
