@@ -1,18 +1,23 @@
 """Imports from a URL: the source is asked first, the appliance fetches, and the page tells of it as of an upload of its own kind."""
 
+import contextlib
 import datetime
 import gzip
 import hashlib
+import pathlib
 import re
 import secrets
 import threading
 
+import psutil
 import pytest
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.support.select import Select
 
 from tests.browser.page import row, stored
 from tests.browser.test_access import Looks, focus, heard, listen, press, tab_to
+from tests.e2e import images
 from tests.e2e.product import wait_for
 from tests.transfer.sources import web_server
 
@@ -63,6 +68,36 @@ def held(server):
     server.scripts = []
 
 
+@pytest.fixture
+def frozen(running):
+    """Whatever the host begins to convert stands still until it is killed, or the test ends."""
+    over, found = threading.Event(), []
+
+    def freeze():
+        while not found and not over.wait(0.02):
+            for child in running.daemon().children(recursive=True):
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    if "convert" in child.cmdline():
+                        child.suspend()
+                        found.append(child)
+
+    watcher = threading.Thread(target=freeze)
+    watcher.start()
+    yield
+    over.set()
+    watcher.join()
+    with contextlib.suppress(psutil.NoSuchProcess):
+        for child in found:
+            child.resume()
+
+
+def vmdk(folder: pathlib.Path, data: bytes) -> web_server.File:
+    """A disk with `data`, as VMware's programs have it."""
+    (folder / "disk.raw").write_bytes(data)
+    images.qemu_img("convert", "-f", "raw", "-O", "vmdk", "-o", "subformat=streamOptimized", folder / "disk.raw", folder / "disk.vmdk")
+    return web_server.File((folder / "disk.vmdk").read_bytes())
+
+
 def name_of(path: str) -> str:
     return path.rpartition("/")[2]
 
@@ -85,9 +120,11 @@ def ready(page) -> None:
     wait_for(lambda: page.part("submit").is_enabled(), "the dialog to allow importing")
 
 
-def begin(page, url: str, name: str) -> str:
+def begin(page, url: str, name: str, form: str = "as-it-is") -> str:
     """The id of an import that was begun by the dialog."""
     find(page, url)
+    Select(page.part("store-as")).select_by_value(form)
+    ready(page)
     page.click("submit")
     page.wait_for_closed_dialog()
     return page.transfer_named(name)
@@ -197,12 +234,46 @@ def test_a_file_that_is_not_there_is_told_and_the_dialog_goes_on_with_another(pa
     ready(page)
 
 
-def test_a_disk_of_a_kind_that_is_not_taken_is_told_by_its_kind(page, server):
-    server.files["/disk.vmdk"] = web_server.File(b"KDMV" + bytes(70_000))
-    query(page, server.url("/disk.vmdk"))
-
-    page.wait_for_text("VMware", '[data-test="url-panel"] [data-test="error"]')
+def test_a_disk_of_another_program_is_converted_as_the_page_says_and_keeps_what_was_said_of_it(page, server, tmp_path):
+    data, name = secrets.token_bytes(1 << 20) + bytes(1 << 20), secrets.token_hex(4)
+    server.files[f"/{name}.vmdk"] = vmdk(tmp_path, data)
+    listen(page)
+    find(page, server.url(f"/{name}.vmdk"))
+    page.wait_for_text("It will be converted to qcow2.", '[data-test="found"]')
+    Select(page.part("store-as")).select_by_value("raw")
+    page.wait_for_text("It will be converted to raw.", '[data-test="found"]')
+    assert page.part("name").get_attribute("value") == f"{name}.raw"
+    page.see('[data-test="more-details"] summary').click()
+    page.fill("tags", "web, web servers")
+    page.fill("properties", "os=debian\nnonsense")
+    page.wait_for_text("Line 2 has no", "#properties-wrong")
     assert not page.part("submit").is_enabled()
+    page.fill("properties", "os=debian")
+    ready(page)
+    page.click("submit")
+    transfer = page.transfer_named(f"{name}.raw")
+    page.row(transfer, "finished_success")
+
+    assert stored(page.product, page.product.transfer(transfer)) == data
+    assert page.see(f'{row(transfer)} [data-step="convert"]').get_attribute("data-state") == "done"
+    assert heard(page, "done").count(f"{name}.raw: done.") == 1
+    page.click("show-image", row(transfer))
+    assert page.part("tags").text.split("\n") == ["web", "web servers"]
+    assert page.part("properties").text == "os = debian"
+
+
+def test_a_conversion_tells_how_far_it_is_and_can_be_cancelled(page, server, tmp_path, frozen):
+    name = secrets.token_hex(4)
+    server.files[f"/{name}.vmdk"] = vmdk(tmp_path, secrets.token_bytes(16 << 20))
+    transfer = begin(page, server.url(f"/{name}.vmdk"), f"{name}.qcow2", form="qcow2-compressed")
+    wait_for(lambda: re.search(r"Converting to qcow2 · \d+ %", page.text(row(transfer))), "how far it is")
+    page.see(f'{row(transfer)} [data-step="convert"][data-state="running"]')
+    page.click("cancel", row(transfer))
+    assert "pause" not in page.see("dialog[open] .dialog-body").text
+    page.click("confirm")
+
+    page.wait_for_phase(transfer, "finished_cleanup")
+    wait_for(lambda: not page.all(row(transfer)), "the row to go")
 
 
 def test_a_file_with_another_checksum_ends_with_the_reason_on_its_row(page, server, image):
@@ -214,8 +285,10 @@ def test_a_file_with_another_checksum_ends_with_the_reason_on_its_row(page, serv
     page.row(transfer, "finished_failure")
 
     page.wait_for_text(f"should be {'ab' * 32}", f"{row(transfer)} [data-test=error]")
-    page.see(f"{row(transfer)} summary").click()
-    page.see(f'{row(transfer)} [data-step="verify-checksum"][data-status="failed"]')
+    page.wait_for_text("failed at the step “Verify checksum”", f"{row(transfer)} [data-test=error]")
+    page.wait_for_text("do not use the file", f"{row(transfer)} [data-test=error]")
+    assert "Verify checksum failed" in page.text(f"{row(transfer)} [data-test=steps]").replace("\n", " ")
+    assert page.see(f'{row(transfer)} [data-step="convert"]').get_attribute("data-state") == "missed"
 
 
 def test_a_changed_url_has_to_be_queried_anew(page, server, image):
@@ -259,7 +332,7 @@ def test_what_is_wrong_with_its_fields_is_told_before_it_is_imported(page, serve
     page.part("not-before").clear()
     ready(page)
     page.fill("name", "taken-there.raw")
-    page.wait_for_text("taken-there.raw", '[data-test="found"] [data-test="error"]')
+    page.wait_for_text("taken-there.raw", "#import-name-wrong")
 
     assert not page.part("submit").is_enabled()
 
@@ -304,7 +377,7 @@ def test_the_dialog_and_the_row_of_an_import_are_without_flaws(page, server, ima
     looks = Looks(page)
     transfer = begin(page, server.url(image), name_of(image))
     page.wait_for_text("Importing", row(transfer))
-    page.see(f"{row(transfer)} summary").click()
+    page.click("steps-details", row(transfer))
     looks.at("the row with its steps")
     query(page, server.url("/gone.iso"))
     page.part("error")
@@ -315,6 +388,8 @@ def test_the_dialog_and_the_row_of_an_import_are_without_flaws(page, server, ima
     page.part("found")
     page.see("dialog summary").click()
     page.fill("sha256", "abc")
+    page.see('[data-test="more-details"] summary').click()
+    page.fill("properties", "nonsense")
     looks.at("what was found, and a wrong value")
 
     assert looks.flaws == {}

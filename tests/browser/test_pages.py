@@ -165,6 +165,7 @@ def test_an_address_that_does_not_exist_is_told_with_an_id(page):
 
     page.wait_for_text("404", '[data-test="error"]')
     page.wait_for_text("error id", '[data-test="error"]')
+    page.wait_for_text("Check the address", '[data-test="error"]')
 
 
 def test_deleting_an_image_asks_first_and_names_it(page):

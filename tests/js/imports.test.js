@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { check, facts, formatFlaw, note, order, origin, query, scheduled, source, standing, startFlaw, stepName, stepWords, unpackedSize, urlFlaw } from "../../appliance/static/js/imports.js";
+import { check, facts, formatFlaw, note, order, origin, query, scheduled, source, standing, startFlaw, unpackedSize, urlFlaw } from "../../appliance/static/js/imports.js";
+import { forms } from "../../appliance/static/js/storing.js";
 
 const MIB = 2 ** 20;
+const TARGETS = ["raw", "qcow2"];
 const NOW = new Date(2026, 10, 21, 20, 0, 0);
 
 /** @param {object} about the import @param {object} more of the transfer @returns {any} */
@@ -36,16 +38,20 @@ test("a start is a time to come, within a year", () => {
 
 test("an order names the time with its zone, and one checksum at most", () => {
   const place = { url: "https://example.org/x", user: "ada", password: " kept as it is ", bearer: "", find: false };
-  const wish = { name: "x", domain: "d", checksum: `${"AB".repeat(32)}  x.iso`, start: "2026-11-21T22:00" };
+  const [, , packed] = forms("raw", TARGETS);
+  const wish = { name: "x", domain: "d", checksum: `${"AB".repeat(32)}  x.iso`, start: "2026-11-21T22:00", form: packed, tags: "a, b", properties: "os=debian" };
   assert.deepEqual(order(place, wish), {
     url: "https://example.org/x", user: "ada", password: " kept as it is ", bearer: "", find_checksum: false, name: "x", domain: "d",
+    format: "qcow2", compressed: true, tags: ["a", "b"], properties: { os: "debian" },
     checksum: "ab".repeat(32), not_before: new Date(2026, 10, 21, 22, 0).toISOString(),
   });
-  assert.deepEqual({ ...order({ ...place, find: true }, { ...wish, start: "" }) }, { ...query({ ...place, find: true }), name: "x", domain: "d", checksum: null, not_before: null });
+  assert.deepEqual(order({ ...place, find: true }, { ...wish, start: "", form: forms("raw", TARGETS)[0], tags: "", properties: "" }), {
+    ...query({ ...place, find: true }), name: "x", domain: "d", format: null, compressed: false, tags: [], properties: {}, checksum: null, not_before: null,
+  });
 });
 
 test("room is asked for as much as is known of the size", () => {
-  const wish = { name: "n", domain: "d", checksum: "", start: "" };
+  const wish = { name: "n", domain: "d", checksum: "", start: "", form: forms("raw", TARGETS)[0], tags: "", properties: "" };
   /** @type {[object, number, number | null][]} */
   const cases = [[{}, 1000, null], [{ size: null }, 1, null], [{ compression: "xz", unpacked_size: 9000 }, 9000, 1000], [{ compression: "gzip" }, 1000, 1000], [{ compression: "xz", size: null, unpacked_size: 5 }, 5, null], [{ size: 0 }, 1, null]];
   for (const [more, size, initial] of cases) {
@@ -53,12 +59,16 @@ test("room is asked for as much as is known of the size", () => {
     assert.deepEqual([asked.size, asked.initial_size], [size, initial], JSON.stringify(more));
   }
   assert.equal(unpackedSize(found({ compression: "gzip" })), null);
+  assert.equal(check(found({ format: "vmdk" }), { ...wish, form: forms("vmdk", TARGETS)[0] }).format, "qcow2", "as what it will be kept");
 });
 
 test("a kind of disk that is not taken is told by its name, with what to do", () => {
-  assert.match(formatFlaw(found({ format: "vmdk" }), ["iso", "qcow2", "raw"]), /VMware.*qemu-img convert/);
-  assert.equal(formatFlaw(found(), ["iso", "qcow2", "raw"]), "");
-  assert.equal(formatFlaw(found({ format: "vmdk" }), []), "", "not known yet: the server judges");
+  const methods = { schemes: [], compressions: [], formats: ["iso", "qcow2", "raw"], targets: [], steps: [] };
+  assert.match(formatFlaw(found({ format: "vmdk" }), methods), /VMware.*qemu-img convert/);
+  assert.match(formatFlaw(found({ format: "vmdk" }), { ...methods, formats: ["vmdk"] }), /qemu-img convert/, "taken, and converted to nothing");
+  assert.equal(formatFlaw(found({ format: "vmdk" }), { ...methods, formats: ["vmdk"], targets: ["qcow2"] }), "");
+  assert.equal(formatFlaw(found(), methods), "");
+  assert.equal(formatFlaw(found({ format: "vmdk" }), { ...methods, formats: [] }), "", "not known yet: the server judges");
 });
 
 test("what was found is told in full", () => {
@@ -109,11 +119,19 @@ test("paused, it tells what was fetched and no rate", () => {
 });
 
 test("once all is there, the running step is told, a stranger's by its own name", () => {
-  const steps = [{ name: "validate", status: "done", done: 0, total: null, message: "" }, { name: "convert", status: "running", done: 30, total: 60, message: "raw to qcow2" }];
-  const seen = standing(transfer({ steps }, { phase: "finalizing_success" }), "Checking");
-  assert.deepEqual([seen.state, seen.words, seen.percent, seen.layers], ["Converting", "raw to qcow2", 50, [{ tone: "checking", ranges: [[0, 0.5]] }]]);
+  const steps = [{ name: "validate", status: "done", done: 0, total: null, message: "" }, { name: "convert", status: "running", done: 30, total: 60, message: "" }];
+  const seen = standing(transfer({ steps }, { phase: "finalizing_success", format: "qcow2" }), "Checking");
+  assert.deepEqual([seen.state, seen.percent, seen.left, seen.layers], ["Converting to qcow2", 50, "", [{ tone: "checking", ranges: [[0, 0.5]] }]]);
   const strange = standing(transfer({ steps: [{ name: "sign", status: "running", done: 0, total: null, message: "" }] }, { phase: "finalizing_success" }), "");
-  assert.deepEqual([strange.state, strange.percent], ["sign", null]);
+  assert.deepEqual([strange.state, strange.percent, strange.layers[0].tone], ["sign", null, "unsure"]);
+});
+
+test("the time that a step still takes is told once it shows", () => {
+  const lefts = [10, 20, 30].map((done, index) => {
+    const steps = [{ name: "convert", status: "running", done, total: 60, message: "" }];
+    return standing(transfer({ steps }, { id: "timed", phase: "finalizing_success" }), "", new Date(NOW.getTime() + 2000 * index)).left;
+  });
+  assert.deepEqual(lefts, ["", "", "6 s left"]);
 });
 
 test("without a step that runs, the host's check is told", () => {
@@ -135,14 +153,6 @@ test("a paused one tells why, and what Resume will do to those who may", () => {
   assert.match(note(transfer({ compression: "xz" }, paused), true).text, /packed file again/);
   assert.equal(note(transfer({}, paused), false).text, "example.org could not be reached.");
   assert.ok(note(transfer({}, { phase: "paused_user" }), true).calm && !note(transfer({}, paused), true).calm);
-});
-
-test("steps have words, and strange ones their own", () => {
-  const running = { name: "convert", status: /** @type {const} */ ("running"), done: 1, total: 4, message: "m" };
-  assert.equal(stepWords(running, true), "running · 25 %");
-  assert.equal(stepWords(running, false), "begun · 25 %", "nothing runs while the import is paused");
-  assert.equal(stepWords({ name: "x", status: "skipped", done: 0, total: null, message: "" }, true), "not needed");
-  assert.deepEqual([stepName({ name: "decompress", status: "done", done: 0, total: null, message: "" }), stepName({ name: "scan", status: "done", done: 0, total: null, message: "" })], ["Unpack", "scan"]);
 });
 
 test("a source is named by its server", () => {

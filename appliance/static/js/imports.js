@@ -1,14 +1,16 @@
 /** Imports, which the appliance itself fetches: what is asked of it to begin one, and how one stands, in numbers and words. */
 
+import { doing, running } from "./arrival.js";
 import { digest } from "./digest.js";
+import { pace } from "./pace.js";
+import { forms, kept, properties, tags } from "./storing.js";
 import { texts } from "./texts.js";
 import { left, percent, size, sizeOf, span, when } from "./units.js";
 
 /** @typedef {import("./types").Transfer} Transfer */
 /** @typedef {import("./types").Found} Found */
-/** @typedef {import("./types").ImportStep} ImportStep */
 /** @typedef {{url: string, user: string, password: string, bearer: string, find: boolean}} Place */
-/** @typedef {{name: string, domain: string, checksum: string, start: string}} Wish */
+/** @typedef {{name: string, domain: string, checksum: string, start: string, form: import("./storing.js").Form, tags: string, properties: string}} Wish */
 /**
  * @typedef {object} Standing
  * @property {string} state in a word
@@ -63,9 +65,9 @@ export function query({ url, user, password, bearer, find }) {
  * @param {Place} place
  * @param {Wish} wish
  */
-export function order(place, { name, domain, checksum, start }) {
+export function order(place, { name, domain, checksum, start, form, tags: words, properties: lines }) {
   return {
-    ...query(place), name, domain,
+    ...query(place), name, domain, format: form.format, compressed: form.compressed, tags: tags(words), properties: properties(lines),
     checksum: place.find || !checksum ? null : digest(checksum),
     not_before: start ? new Date(start).toISOString() : null,
   };
@@ -79,10 +81,11 @@ export function unpackedSize(found) {
 /**
  * What is wrong with an image of this kind, for appliances that do not take it.
  * @param {Found} found
- * @param {string[]} formats that are taken; none while that is not known
+ * @param {import("./types").Methods} methods what is taken; nothing while that is not known
  */
-export function formatFlaw({ format }, formats) {
-  return formats.length && !formats.includes(format) ? texts.imports.notTaken(texts.format[format] ?? format) : "";
+export function formatFlaw({ format }, { formats, targets }) {
+  const taken = !formats.length || (formats.includes(format) && forms(format, targets).length > 0);
+  return taken ? "" : texts.imports.notTaken(texts.format[format] ?? format);
 }
 
 /**
@@ -90,9 +93,9 @@ export function formatFlaw({ format }, formats) {
  * @param {Found} found
  * @param {Wish} wish
  */
-export function check(found, { name, domain }) {
+export function check(found, { name, domain, form }) {
   const whole = Math.max(1, unpackedSize(found) ?? found.size ?? 1);
-  return { name, domain, format: found.format, size: whole, initial_size: found.compression && found.size ? Math.min(whole, found.size) : null, client: "api" };
+  return { name, domain, format: kept(found.format, form), size: whole, initial_size: found.compression && found.size ? Math.min(whole, found.size) : null, client: "api" };
 }
 
 /**
@@ -125,11 +128,6 @@ export function scheduled({ phase, import: at }, now = new Date()) {
   return phase === "initializing" && Boolean(at?.not_before) && Date.parse(at?.not_before ?? "") > now.getTime();
 }
 
-/** The step that is being worked on. @param {Transfer} transfer */
-function running(transfer) {
-  return of(transfer).steps.find(({ status }) => status === "running") ?? null;
-}
-
 /**
  * How it stands; for those that are not over.
  * @param {Transfer} transfer
@@ -145,7 +143,7 @@ export function standing(transfer, state, now = new Date()) {
     const later = scheduled(transfer, now);
     return { ...empty, percent: 0, state: later ? texts.imports.scheduled : texts.imports.waiting, words: later ? texts.imports.starts(when(at.not_before ?? now, now)) : "" };
   }
-  if (phase === "finalizing_success") return checking(transfer, empty);
+  if (phase === "finalizing_success") return checking(transfer, empty, now);
   const moving = phase === "transferring";
   const told = moving ? texts.imports.importing : state;
   const fetched = { ...empty, state: told, rate: moving ? at.rate : 0 };
@@ -169,19 +167,22 @@ export function standing(transfer, state, now = new Date()) {
  * What is done once all bytes are there.
  * @param {Transfer} transfer
  * @param {Standing} empty
+ * @param {Date} now
  * @returns {Standing}
  */
-function checking(transfer, empty) {
+function checking(transfer, empty, now) {
   const step = running(transfer);
   const { verify } = transfer;
-  const doing = step ?? verify;
-  const part = doing?.total ? Math.min(1, doing.done / doing.total) : 0;
+  const at = step ?? verify;
+  const part = at?.total ? Math.min(1, at.done / at.total) : 0;
   return {
     ...empty,
-    state: step ? texts.imports.doing[step.name] ?? step.name : texts.imports.verifying,
-    words: step?.message || (verify ? texts.row.checking(texts.step[verify.step] ?? verify.step, size(transfer.size)) : size(transfer.size)),
-    percent: doing?.total ? Math.min(99, percent(doing.done, doing.total)) : null,
-    size: 1, layers: [{ tone: "checking", ranges: part > 0 ? [[0, part]] : [] }],
+    state: step ? doing(transfer, step) : texts.imports.verifying,
+    words: step?.message || (verify ? texts.row.checking(texts.step[verify.step] ?? verify.step, size(transfer.size)) : ""),
+    percent: at?.total ? Math.min(99, percent(at.done, at.total)) : null,
+    left: step ? left(pace.left(transfer.id, step, now.getTime() / 1000)) : "",
+    // Something moves where nobody knows how far it is.
+    size: 1, layers: [at?.total ? { tone: "checking", ranges: part > 0 ? [[0, part]] : [] } : { tone: "unsure", ranges: [[0, 1]] }],
   };
 }
 
@@ -204,19 +205,4 @@ export function note(transfer, mine, now = new Date()) {
   }
   if (at.trouble && (phase === "transferring" || phase === "initializing")) return { text: `${at.trouble} ${texts.imports.again}`, calm: false };
   return { text: phase === "transferring" && at.restarts ? texts.imports.restarted(at.restarts) : "", calm: true };
-}
-
-/**
- * A step in words: how it stands, and how far it is.
- * @param {ImportStep} step
- * @param {boolean} moving and not paused
- */
-export function stepWords({ status, done, total }, moving) {
-  const far = status === "running" && total ? ` · ${Math.min(99, percent(done, total))} %` : "";
-  return `${texts.imports.status[status === "running" && !moving ? "resting" : status] ?? status}${far}`;
-}
-
-/** @param {ImportStep} step */
-export function stepName({ name }) {
-  return texts.imports.step[name] ?? name;
 }

@@ -9,6 +9,8 @@ export interface Me { name: string; role: "admin" | "uploader" | "viewer" }
 export interface Domain {
   id: string; name: string; kind: "data" | "iso"; host: Named; hosts: Named[]; path: string;
   capacity: number; free: number; reserved: number; available: number; images: number; status: "active" | "unreachable";
+  /** Names of what is done with an import on its arrival, in order. */
+  steps: string[];
 }
 
 export interface Host {
@@ -22,6 +24,7 @@ export interface Image {
   id: string; name: string; size: number; virtual_size: number | null; format: string; content_type: string;
   status: "locked" | "ok" | "illegal"; reason: string | null; sha256: string | null; domain: Named; owner: string; path: string | null;
   bootable: boolean | null; label: string | null; created_at: string; completed_at: string | null; transfer_id: string | null;
+  tags: string[]; properties: Record<string, string>;
 }
 
 export interface Transfer {
@@ -32,15 +35,19 @@ export interface Transfer {
   created_at: string; updated_at: string; expires_at: string | null; import?: Import | null;
 }
 
+/** `done` of `total` in whatever the step counts. */
 export interface ImportStep { name: string; status: "waiting" | "running" | "done" | "skipped" | "failed"; done: number; total: number | null; message: string }
 
 /** How an import stands; sizes are those of the file at its source. */
 export interface Import {
   url: string; source_size: number | null; source_format: string; compression: string | null; sized: boolean; checksum: string | null; resumable: boolean;
   not_before: string | null; fetched_bytes: number; rate: number; restarts: number; trouble: string; steps: ImportStep[];
+  /** What it is stored as; null: as it is, and a disk that no host runs as qcow2. */
+  wanted_format: string | null; compressed: boolean; tags: string[]; properties: Record<string, string>;
 }
 
-export interface Methods { schemes: string[]; compressions: string[]; formats: string[] }
+/** `formats` at the source, `targets` that are converted to. */
+export interface Methods { schemes: string[]; compressions: string[]; formats: string[]; targets: string[]; steps: { name: string; streams: boolean }[] }
 
 /** A file at its source, before it is imported. */
 export interface Found {

@@ -1,5 +1,6 @@
 /** One polite region that tells, to those who do not see it, how uploads go: at the start, each quarter, pause and end. */
 
+import { news as arrivalNews } from "../arrival.js";
 import { begun } from "../begun.js";
 import { standing } from "../imports.js";
 import { isOver, isPaused, word } from "../phase.js";
@@ -39,6 +40,7 @@ function milestone(upload) {
 
 /** @param {import("../types").Transfer} transfer an import */
 function stage(transfer) {
+  if (transfer.phase === "finalizing_success") return arrivalNews(transfer);
   if (transfer.phase !== "transferring") return turn(transfer.phase);
   const quarter = Math.floor((standing(transfer, "").percent ?? 0) / 25) * 25;
   return quarter > 0 ? `${quarter} percent` : "started";

@@ -1,5 +1,6 @@
 /** One storage domain: its space, what arrives there, what lies there. */
 
+import { stepName } from "../arrival.js";
 import { service } from "../fleet.js";
 import { watch } from "../poll.js";
 import { texts } from "../texts.js";
@@ -58,6 +59,7 @@ export function show({ main, me, params: [id], title }) {
       const told = [
         [texts.domain.free, size(domain.available)], [texts.domain.used, size(domain.capacity - domain.free)], [texts.domain.reserved, size(domain.reserved)],
         [texts.domain.capacity, size(domain.capacity)], [texts.domain.host, domain.host.name], [texts.domain.path, domain.path],
+        [texts.domain.steps, domain.steps.map((name) => stepName({ name })).join(" · ")],
       ];
       facts.replaceChildren(...told.map(([term, value]) => h("div", {}, h("dt", {}, term), h("dd", {}, value))));
     }, (error) => (error?.status === 404 ? problem.show(error) : stale.show(error))),

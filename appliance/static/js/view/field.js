@@ -14,18 +14,23 @@ export function input(test, attributes = {}) {
 export class Field {
   /**
    * @param {string} label
-   * @param {HTMLInputElement} control
+   * @param {HTMLInputElement | HTMLTextAreaElement | HTMLSelectElement} control
    * @param {string} about
    * @param {(value: string) => string} flaw of what is in it; empty when it is sound
    */
   constructor(label, control, about, flaw) {
     this.control = control;
     this.flaw = flaw;
+    /** What the server has against it as it is. */
+    this.refused = "";
     this.wrong = h("p", { class: "wrong", id: `${control.id}-wrong` });
-    const told = about ? h("p", { class: "small quiet", id: `${control.id}-about` }, about) : null;
-    attr(control, "aria-describedby", [told?.id, this.wrong.id].filter(Boolean).join(" "));
-    this.el = h("div", { class: "field" }, h("label", { for: control.id }, label), told, control, this.wrong);
-    control.addEventListener("input", () => this.wrong.textContent && this.judge());
+    this.about = h("p", { class: "small quiet", id: `${control.id}-about`, hidden: !about }, about);
+    attr(control, "aria-describedby", `${this.about.id} ${this.wrong.id}`);
+    this.el = h("div", { class: "field" }, h("label", { for: control.id }, label), this.about, control, this.wrong);
+    control.addEventListener("input", () => {
+      this.refused = "";
+      if (this.wrong.textContent) this.judge();
+    });
   }
 
   get value() {
@@ -35,8 +40,19 @@ export class Field {
   /** Whether it is sound; says so beside it if not. */
   judge() {
     const flaw = this.flaw(this.value);
-    say(this.wrong, flaw);
-    attr(this.control, "aria-invalid", flaw ? "true" : null);
+    this.tell(flaw || this.refused);
     return !flaw;
+  }
+
+  /** @param {string} why the server does not take what is in it; empty when it does */
+  refuse(why) {
+    this.refused = why;
+    this.judge();
+  }
+
+  /** @param {string} wrong */
+  tell(wrong) {
+    say(this.wrong, wrong);
+    attr(this.control, "aria-invalid", wrong ? "true" : null);
   }
 }

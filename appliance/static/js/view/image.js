@@ -78,13 +78,16 @@ function tell(image) {
   const words = texts.image;
   /** @type {[string, ...(Node | string | null)[]][]} */
   const rows = [
-    [words.sha256, image.sha256 ? h("code", { test: "sha256-value" }, image.sha256) : h("span", { class: "quiet" }, words.pending), image.sha256 ? copier(words.copySha, image.sha256) : null],
+    [words.sha256, image.sha256 ? h("code", { test: "sha256-value" }, image.sha256) : h("span", { class: "quiet" }, image.status === "illegal" ? words.never : words.pending), image.sha256 ? copier(words.copySha, image.sha256) : null],
     [words.format, texts.format[image.format] ?? image.format, (image.format === "iso") === (image.content_type === "iso") ? null : h("span", { class: "quiet" }, image.content_type)],
     [words.size, size(image.size), h("span", { class: "quiet" }, `${image.size.toLocaleString("en")} bytes`)],
   ];
   if (image.virtual_size !== null && image.virtual_size !== image.size) rows.push([words.virtual, size(image.virtual_size)]);
   if (image.label) rows.push([words.label, image.label]);
   if (image.bootable !== null) rows.push([words.boots, image.bootable ? texts.upload.yes : texts.upload.no]);
+  if (image.tags.length) rows.push([words.tags, h("ul", { class: "tags", test: "tags" }, ...image.tags.map((tag) => h("li", {}, tag)))]);
+  const properties = Object.entries(image.properties);
+  if (properties.length) rows.push([words.properties, h("ul", { class: "properties", test: "properties" }, ...properties.map(([name, value]) => h("li", {}, h("span", { class: "quiet" }, `${name} = `), value)))]);
   rows.push([words.domain, h("a", { href: `/domains/${image.domain.id}` }, image.domain.name)]);
   if (image.path) rows.push([words.path, h("code", { test: "path" }, image.path), copier(words.copyPath, image.path)]);
   rows.push([words.owner, image.owner], [words.created, time(image.created_at)]);

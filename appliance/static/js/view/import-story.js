@@ -1,5 +1,6 @@
 /** How an image was imported, on its page: where it came from, and what was done with it on its arrival. */
 
+import { mood } from "../arrival.js";
 import { watch } from "../poll.js";
 import { texts } from "../texts.js";
 import { h, say } from "./dom.js";
@@ -22,13 +23,13 @@ export function importStory() {
       if (transfer === followed) return;
       followed = transfer;
       stop();
-      stop = transfer === null ? () => {} : watch(`/transfers/${transfer}`, (/** @type {import("../types").Transfer} */ { import: source }) => {
+      stop = transfer === null ? () => {} : watch(`/transfers/${transfer}`, (/** @type {import("../types").Transfer} */ { phase, import: source }) => {
         el.hidden = !source;
         if (!source) return;
         say(place, source.url);
         say(sum, source.checksum ?? "");
         sumRow.hidden = !source.checksum;
-        list.update(source.steps);
+        list.update(source.steps, mood(phase));
       });
     },
     stop: () => stop(),

@@ -1,5 +1,6 @@
 /** One transfer as a row that tells its story without a click: name, bar, words, rate, time left, and the verbs. */
 
+import { failure, mood } from "../arrival.js";
 import * as imports from "../imports.js";
 import * as memory from "../memory.js";
 import { isChecking, isOver, isSending, rests, tone, verbs, word } from "../phase.js";
@@ -166,7 +167,7 @@ export class Row {
     this.bar.el.classList.toggle("seeking", isChecking(phase) || shown.percent === null);
     say(this.state, shown.state);
     this.state.className = `state ${tone(phase)}`;
-    const between = isOver(phase) || isChecking(phase) || shown.percent === null || BEFORE.includes(phase) ? "" : ` · ${shown.percent} %`;
+    const between = isOver(phase) || (isChecking(phase) && !transfer?.import) || shown.percent === null || BEFORE.includes(phase) ? "" : ` · ${shown.percent} %`;
     say(this.words, `${between}${shown.words ? ` · ${shown.words}` : ""}`);
     say(this.left, shown.left);
     const [digits, unit] = sizeParts(shown.rate);
@@ -175,7 +176,7 @@ export class Row {
     this.line.setAttribute("points", points);
     this.area.setAttribute("d", points ? `M0,28 L${points.replaceAll(" ", " L")} L96,28 Z` : "");
     this.offer(phase, story, name);
-    const problem = this.trouble ?? upload?.problem ?? failure(phase, transfer);
+    const problem = this.trouble ?? upload?.problem ?? (transfer?.import && phase === "finished_failure" ? failure(transfer) : null);
     this.problem.show(problem);
     const { text: note, calm } = problem ? { text: "", calm: true } : explain(phase, story, this.me);
     this.note.hidden = !note;
@@ -184,19 +185,20 @@ export class Row {
       this.note.firstElementChild?.replaceWith(icon(calm ? "info" : "warning"));
     }
     say(/** @type {Element} */ (this.note.lastElementChild), note);
-    if (transfer?.import) this.tellSteps(transfer.import.steps, !isOver(phase) && !rests(phase));
+    if (transfer?.import) this.tellSteps(name, transfer.import.steps, mood(phase));
   }
 
   /**
-   * @param {import("../types").ImportStep[]} steps of an import
-   * @param {boolean} moving
+   * @param {string} name of an import
+   * @param {import("../types").ImportStep[]} steps
+   * @param {import("../arrival.js").Mood} now
    */
-  tellSteps(steps, moving) {
+  tellSteps(name, steps, now) {
     if (!this.foot) {
       this.foot = new ImportFoot();
       this.el.append(this.foot.el);
     }
-    this.foot.update(steps, moving);
+    this.foot.update(name, steps, now);
   }
 
   /** @param {Story} story */
@@ -231,15 +233,6 @@ export class Row {
       attr(/** @type {Element} */ (element), "aria-label", `${word} ${name}`);
     }
   }
-}
-
-/**
- * Why an import that this page began has failed. (An upload tells that by itself.)
- * @param {string} phase
- * @param {Transfer | null} transfer
- */
-function failure(phase, transfer) {
-  return transfer?.import && phase === "finished_failure" ? { title: texts.imports.failed, detail: transfer.reason ?? "", hint: texts.imports.failedHint } : null;
 }
 
 /**

@@ -2,7 +2,7 @@
 
 import { begun } from "../begun.js";
 import { scheduled } from "../imports.js";
-import { isOver, isPaused, tone } from "../phase.js";
+import { isChecking, isOver, isPaused, tone } from "../phase.js";
 import { queue } from "../queue.js";
 import { texts } from "../texts.js";
 import { left, size } from "../units.js";
@@ -30,7 +30,7 @@ function active({ transfer, upload }) {
 /** @param {HTMLElement} place */
 export function mount(place) {
   // On a small screen it would lie over the page it accompanies.
-  let folded = matchMedia("(max-width: 760px)").matches;
+  let folded = matchMedia("(max-width: 760px), (max-height: 600px)").matches;
   const title = h("strong", {});
   const summary = h("span", { class: "quiet cut grow" });
   const list = h("ul", {});
@@ -65,6 +65,19 @@ export function mount(place) {
   begun.listen(update);
   queue.listen(update);
   update();
+  // The page ends above it, whatever it shows: nothing at its end lies under the tray for good.
+  new ResizeObserver(() => document.documentElement.style.setProperty("--tray", `${place.offsetHeight}px`)).observe(place);
+}
+
+/**
+ * How one stands, in as few words as there is room for.
+ * @param {string} phase
+ * @param {import("./row.js").Figures} seen
+ */
+function figure(phase, { state, percent }) {
+  if (percent === null || isOver(phase)) return state;
+  if (phase === "transferring") return `${percent} %`;
+  return isChecking(phase) ? `${state} · ${percent} %` : state;
 }
 
 function make() {
@@ -81,8 +94,9 @@ function make() {
       const phase = upload?.phase ?? transfer?.phase ?? "";
       const title = upload?.name ?? transfer?.name ?? "";
       say(name, title);
+      attr(name, "title", title);
       attr(name, "href", transfer?.image_id ? `/library/${transfer.image_id}` : null);
-      say(state, phase !== "transferring" || seen.percent === null ? seen.state : `${seen.percent} %`);
+      say(state, figure(phase, seen));
       state.className = `small state ${tone(phase)}`;
       bar.update(seen.size, seen.layers, { label: texts.row.progressOf(title), value: seen.percent, text: [seen.state, seen.left].filter(Boolean).join(", ") });
     },

@@ -4,6 +4,7 @@ import { ApiError, post } from "../api.js";
 import { begun } from "../begun.js";
 import * as imports from "../imports.js";
 import { watch } from "../poll.js";
+import { forms } from "../storing.js";
 import { texts } from "../texts.js";
 import { Consent } from "./consent.js";
 import { h } from "./dom.js";
@@ -32,8 +33,8 @@ export class UrlPanel {
     /** The question that is under way. @type {AbortController | null} */
     this.asking = null;
     this.place = new UrlPlace(() => this.ask(), () => this.forget());
-    this.wish = new UrlWish(preferred, { changed: () => this.consent.seek(), find: () => this.ask(false) });
-    this.consent = new Consent(() => (this.found && this.wish.sound ? imports.check(this.found, this.wish.given) : null), (problem) => this.wish.problem.show(problem), changed);
+    this.wish = new UrlWish(preferred, { changed: () => this.consent.seek(), find: () => this.ask(false), reform: () => this.reform() });
+    this.consent = new Consent(() => (this.found && this.wish.sound ? imports.check(this.found, this.wish.given) : null), (problem) => this.wish.refuse(problem), changed);
     this.el = h("div", { class: "panel", test: "url-panel" }, this.place.el, this.wish.el);
     this.stop = watch("/imports/methods", (methods) => this.place.know(methods));
   }
@@ -67,6 +68,13 @@ export class UrlPanel {
     this.consent.seek();
   }
 
+  /** It is to be kept in another form. */
+  reform() {
+    if (!this.found) return;
+    this.wish.rename(this.found);
+    this.offer(this.domains);
+  }
+
   /** What was found is not what the fields say any more. */
   forget() {
     this.asking?.abort();
@@ -91,7 +99,7 @@ export class UrlPanel {
     try {
       const found = await post("/imports/query", imports.query(this.where), { signal: asking.signal, timeout: PATIENCE });
       this.asking = null;
-      const flaw = imports.formatFlaw(found, this.place.methods.formats);
+      const flaw = imports.formatFlaw(found, this.place.methods);
       if (flaw) this.refuse({ title: flaw });
       else this.tell(found, anew);
     } catch (error) {
@@ -106,7 +114,7 @@ export class UrlPanel {
   /** @param {Found} found @param {boolean} first and not once more, for its checksum */
   tell(found, first) {
     this.found = found;
-    this.wish.tell(found, first);
+    this.wish.tell(found, forms(found.format, this.place.methods.targets), first);
     this.offer(this.domains);
   }
 
@@ -123,7 +131,7 @@ export class UrlPanel {
       begun.add(transfer);
       return transfer.id;
     } catch (error) {
-      if (!this.refusedSum(error)) this.wish.problem.show(problemOf(error));
+      if (!this.refusedSum(error)) this.wish.refuse(problemOf(error), true);
       return "";
     }
   }

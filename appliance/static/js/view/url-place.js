@@ -17,7 +17,7 @@ export class UrlPlace {
    */
   constructor(ask, changed) {
     /** What can be imported, once that is known. @type {import("../types").Methods} */
-    this.methods = { schemes: [], compressions: [], formats: [] };
+    this.methods = { schemes: [], compressions: [], formats: [], targets: [], steps: [] };
     const enter = (/** @type {KeyboardEvent} */ event) => {
       if (event.key !== "Enter") return;
       event.preventDefault();
@@ -42,7 +42,7 @@ export class UrlPlace {
   /** @param {import("../types").Methods} methods */
   know(methods) {
     this.methods = methods;
-    say(/** @type {Element} */ (this.url.el.children[1]), words.urlAbout(methods.schemes, methods.compressions));
+    say(this.url.about, words.urlAbout(methods.schemes, methods.compressions));
   }
 
   get given() {

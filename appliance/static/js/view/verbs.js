@@ -44,9 +44,10 @@ export async function cancel({ key, transfer, upload }) {
   const name = transfer?.name ?? upload?.name ?? "";
   const held = transfer?.durable_bytes ?? 0;
   const download = transfer?.direction === "download";
-  const { text, verb } = transfer?.import ? { text: texts.imports.cancel(name), verb: texts.imports.cancelVerb }
+  const pausable = transfer?.actions.includes("pause") ?? false;
+  const { text, verb } = transfer?.import ? { text: texts.imports.cancel(name, pausable), verb: texts.imports.cancelVerb }
     : download ? { text: texts.cancel.download(name), verb: texts.cancel.verbDownload }
-      : { text: transfer?.client === "ovirt" ? texts.cancel.disk(name) : texts.cancel.text(name, held ? size(held) : ""), verb: texts.cancel.verb };
+      : { text: transfer?.client === "ovirt" ? texts.cancel.disk(name) : texts.cancel.text(name, held ? size(held) : "", pausable), verb: texts.cancel.verb };
   const sure = await confirm({ title: texts.cancel.title(name), text, verb, keep: texts.cancel.keep });
   if (!sure) return;
   await queue.cancel(upload?.key ?? transfer?.id ?? key);
