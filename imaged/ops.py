@@ -6,10 +6,10 @@ An operation moves bytes between a connection and a backend. Whether it may, and
 import contextlib
 import hashlib
 import hmac
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from typing import Any
 
-from imaged import behind, errors, httpd
+from imaged import ahead, behind, errors, httpd
 from imaged.backends import file, mapped
 from imaged.backends.extents import merged
 from imaged.httpd import buffers, traffic
@@ -124,14 +124,24 @@ class Write(Operation):
         """Through a buffer, which is written inside of `meanwhile`."""
         past_cache = getattr(self._backend, "past_cache", None) and self._body.length >= self._backend.least_direct
         moved = self._begin(traffic.DIRECT if past_cache and self._body.path == traffic.BUFFER else self._body.path)
-        with buffers.borrow() as buffer:
-            while count := self._body.readinto(buffer):
+        with self._pieces(bool(past_cache)) as pieces:
+            for piece in pieces:
                 self._check()
-                with meanwhile(buffer[:count]):
-                    self._backend.write(buffer[:count], self.offset + self.done)
-                self.done += count
-                moved(count)
+                with meanwhile(piece):
+                    self._backend.write(piece, self.offset + self.done)
+                self.done += len(piece)
+                moved(len(piece))
                 wrote()
+
+    @contextlib.contextmanager
+    def _pieces(self, past_cache: bool) -> Iterator[Iterable[memoryview]]:
+        """The body's bytes; where each write waits for the disk, the next ones come meanwhile."""
+        with contextlib.ExitStack() as held:
+            if past_cache and self._body.length >= ahead.WORTHWHILE and held.enter_context(ahead.place()):
+                yield held.enter_context(ahead.Reader(self._body))
+            else:
+                buffer = held.enter_context(buffers.borrow())
+                yield (buffer[:count] for count in iter(lambda: self._body.readinto(buffer), 0))
 
     def _verify(self) -> None:
         if self._digest and not hmac.compare_digest(self._digest[0].digest(), self._digest[1]):
