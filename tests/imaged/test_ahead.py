@@ -98,7 +98,7 @@ def test_a_writer_that_fails_waits_for_no_silent_client():
 
 def test_so_many_at_once_and_the_others_go_the_plain_road():
     with contextlib.ExitStack() as held:
-        assert all([held.enter_context(ahead.place()) for _ in range(ahead.MANY)])
+        assert all(held.enter_context(ahead.place()) for _ in range(ahead.MANY))
         with ahead.place() as another:
             assert not another
     with ahead.place() as again:
