@@ -65,6 +65,8 @@ class Token(Base):
     id: orm.Mapped[str] = key()
     user_id: orm.Mapped[str] = ref("users.id", ondelete="CASCADE")
     digest: orm.Mapped[str] = orm.mapped_column(sa.String(64), unique=True)
+    #: A role: the token may do no more than that, whatever its user may. NULL: as much as the user.
+    scope: orm.Mapped[str | None] = orm.mapped_column(sa.String(16))
     created_at: orm.Mapped[datetime.datetime]
     expires_at: orm.Mapped[datetime.datetime]
     user: orm.Mapped[User] = orm.relationship(lazy="joined")

@@ -1,9 +1,16 @@
 """Who may do what: an admin everything, an uploader what is their own, a viewer look and download."""
 
+import dataclasses
+
 from appliance import errors
 from appliance.admin import kinds, models, views
 
 ADMIN, UPLOADER, VIEWER = ROLES = ("admin", "uploader", "viewer")
+
+
+def within(user: views.User, scope: str | None) -> views.User:
+    """The user with the lesser of two roles: their own, and `scope`."""
+    return user if scope is None else dataclasses.replace(user, role=max(user.role, scope, key=ROLES.index))
 
 
 def upload(user: views.User) -> None:

@@ -6,7 +6,7 @@ import secrets
 import sqlalchemy as sa
 
 from appliance import errors
-from appliance.admin import digests, models, rights, users, views
+from appliance.admin import admission, digests, models, rights, users, views
 from appliance.admin.ground import Ground
 
 #: Lets people, and scanners for leaked secrets, recognise one.
@@ -17,11 +17,16 @@ class Tokens:
     def __init__(self, ground: Ground):
         self._ground = ground
 
-    def add(self, user_name: str, days: int | None = None) -> str:
-        """A new token of the user, which is shown now and never again. Raises errors.NotFound, errors.Invalid (days)."""
+    def add(self, user_name: str, days: int | None = None, scope: str | None = None) -> str:
+        """A new token of the user, which is shown now and never again.
+
+        `scope`: a role, beyond which it may do nothing, whatever its user may. Raises errors.NotFound, errors.Invalid.
+        """
         days = self._ground.config.token_lifetime if days is None else days
         if not 1 <= days <= 3650:
             raise errors.Invalid(field="days", reason="it must be a number from 1 to 3650")
+        if scope is not None:
+            admission.one_of("scope", scope, rights.ROLES)
         secret = PREFIX + secrets.token_urlsafe(32)
         now = self._ground.clock.now()
         with self._ground.database.session() as session:
@@ -29,8 +34,10 @@ class Tokens:
             if user is None:
                 raise errors.NotFound(what="user")
             expires = now + datetime.timedelta(days=days)
-            session.add(models.Token(user_id=user.id, digest=digests.of(secret), created_at=now, expires_at=expires))
-            self._ground.events.record(session, "token-added", f"An API token of user {user_name} was made; it is valid for {days} days")
+            session.add(models.Token(user_id=user.id, digest=digests.of(secret), scope=scope, created_at=now, expires_at=expires))
+            bounds = f", and may do what the role {scope} may" if scope else ""
+            message = f"An API token of user {user_name} was made; it is valid for {days} days{bounds}"
+            self._ground.events.record(session, "token-added", message)
         return secret
 
     def user(self, secret: str) -> views.User | None:
@@ -42,7 +49,7 @@ class Tokens:
             token = session.scalar(sa.select(models.Token).where(models.Token.digest == digests.of(secret)))
             if token is None or token.expires_at <= self._ground.clock.now():
                 return None
-            return users.view(token.user)
+            return rights.within(users.view(token.user), token.scope)
 
     def all(self, user_name: str | None = None) -> tuple[views.Token, ...]:
         """All tokens, or one user's, newest first; without the secrets."""
@@ -73,4 +80,4 @@ class Tokens:
 
 
 def _view(token: models.Token) -> views.Token:
-    return views.Token(id=token.id, user=token.user.name, created_at=token.created_at, expires_at=token.expires_at)
+    return views.Token(id=token.id, user=token.user.name, scope=token.scope, created_at=token.created_at, expires_at=token.expires_at)

@@ -2,7 +2,7 @@
 
 import click
 
-from appliance.admin import views
+from appliance.admin import rights, views
 from appliance.commands import opening, tables
 
 
@@ -12,12 +12,13 @@ def token() -> None:
 
 
 @token.command()
-@click.option("--user", "user_name", metavar="NAME", required=True, help="Whose token: it may do what this user may.")
+@click.option("--user", "user_name", metavar="NAME", required=True, help="Whose token: it may do what this user may, or less.")
 @click.option("--days", metavar="N", type=int, help="How long it is valid. Default: the setting token_lifetime.")
+@click.option("--scope", type=click.Choice(rights.ROLES), help="What it may do at most: what this role may. Default: what its user may.")
 @opening.with_books
-def add(books: opening.Books, user_name: str, days: int | None) -> None:
+def add(books: opening.Books, user_name: str, days: int | None, scope: str | None) -> None:
     """Make a token and print it alone; it is stored as a hash and cannot be shown again."""
-    click.echo(books.tokens.add(user_name, days))
+    click.echo(books.tokens.add(user_name, days, scope))
 
 
 @token.command("list")
@@ -25,11 +26,11 @@ def add(books: opening.Books, user_name: str, days: int | None) -> None:
 @opening.with_books
 def list_tokens(books: opening.Books, user_name: str | None) -> None:
     """List tokens: ids and dates, not the secrets."""
-    tables.show(("id", "user", "made", "valid until"), map(_row, books.tokens.all(user_name)))
+    tables.show(("id", "user", "scope", "made", "valid until"), map(_row, books.tokens.all(user_name)))
 
 
 def _row(one: views.Token) -> tuple[str, ...]:
-    return one.id, one.user, tables.minute(one.created_at), tables.minute(one.expires_at)
+    return one.id, one.user, one.scope or "the user's", tables.minute(one.created_at), tables.minute(one.expires_at)
 
 
 @token.command()

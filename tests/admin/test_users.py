@@ -244,6 +244,32 @@ def test_a_token_is_its_users_until_it_is_revoked(desk, ann):
     assert desk.tokens.user(secret) is None
 
 
+@pytest.mark.parametrize(
+    ("role", "scope", "may"),
+    [
+        ("admin", "viewer", "viewer"),
+        ("admin", "uploader", "uploader"),
+        ("admin", "admin", "admin"),
+        ("uploader", "viewer", "viewer"),
+        ("uploader", "admin", "uploader"),
+        ("viewer", "admin", "viewer"),
+    ],
+)
+def test_a_token_may_do_no_more_than_its_scope_nor_than_its_user(desk, role, scope, may):
+    desk.users.add("eve", "a long enough password", role)
+    secret = desk.tokens.add("eve", scope=scope)
+
+    assert desk.tokens.user(secret).role == may
+    assert desk.tokens.all("eve")[0].scope == scope
+
+
+def test_a_scope_is_a_role(desk, ann):
+    with pytest.raises(errors.Invalid, match="scope"):
+        desk.tokens.add("ann", scope="everything")
+
+    assert desk.tokens.all("ann") == ()
+
+
 def test_a_token_expires(desk, ann):
     secret = desk.tokens.add("ann", days=2)
 

@@ -16,10 +16,11 @@ class User:
 
 @dataclass(frozen=True)
 class Token:
-    """An API token, without its secret."""
+    """An API token, without its secret. `scope` is the role that it may do no more than, None where it is its user's."""
 
     id: str
     user: str
+    scope: str | None
     created_at: datetime.datetime
     expires_at: datetime.datetime
 
