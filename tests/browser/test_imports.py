@@ -70,14 +70,14 @@ def held(server):
 
 @pytest.fixture
 def frozen(running):
-    """Whatever the host begins to convert stands still until it is killed, or the test ends."""
+    """A disk that the host begins to compress stands still until that is killed, or the test ends."""
     over, found = threading.Event(), []
 
     def freeze():
         while not found and not over.wait(0.02):
             for child in running.daemon().children(recursive=True):
                 with contextlib.suppress(psutil.NoSuchProcess):
-                    if "convert" in child.cmdline():
+                    if {"convert", "-c"} <= set(child.cmdline()):
                         child.suspend()
                         found.append(child)
 

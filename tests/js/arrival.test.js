@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { doing, failure, mood, news, running, stepName, stepState, stepWords } from "../../appliance/static/js/arrival.js";
+import { doing, failure, far, mood, news, running, stepName, stepState, stepWords } from "../../appliance/static/js/arrival.js";
 
 /** @param {string} name @param {string} status @param {object} more @returns {any} */
 const step = (name, status, more = {}) => ({ name, status, done: 0, total: null, message: "", ...more });
@@ -30,6 +30,13 @@ test("nothing runs while the import is paused, and what was not done by its end 
   assert.deepEqual([stepWords(half, "resting"), stepWords(step("x", "waiting"), "resting")], ["begun · 25 %", "waiting"]);
   assert.deepEqual([stepWords(half, "over"), stepWords(step("x", "waiting"), "over"), stepWords(step("x", "done"), "over")], ["not done", "not done", "done"]);
   assert.deepEqual([stepState(half, "resting"), stepState(half, "over"), stepState(step("x", "failed"), "over")], ["begun", "missed", "failed"]);
+});
+
+test("how far the host is fills a bar, and where nobody knows something is seen to go on", () => {
+  assert.deepEqual(far({ done: 1, total: 4 }, 100), { percent: 25, size: 100, layers: [{ tone: "checking", ranges: [[0, 25]] }] });
+  assert.deepEqual(far({ done: 0, total: 4 }, 100).layers, [{ tone: "checking", ranges: [] }]);
+  assert.deepEqual([far({ done: 9, total: 4 }, 1).percent, far({ done: 9, total: 4 }, 1).layers[0].ranges], [99, [[0, 1]]], "never at its end before it is done");
+  for (const at of [null, { done: 0, total: null }, { done: 0, total: 0 }]) assert.deepEqual(far(at, 8), { percent: null, size: 8, layers: [{ tone: "unsure", ranges: [[0, 8]] }] });
 });
 
 test("what runs is told by what it does", () => {

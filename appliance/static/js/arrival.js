@@ -41,6 +41,18 @@ export function stepWords(step, now) {
   return `${texts.imports.status[state] ?? state}${far}`;
 }
 
+/**
+ * How far the host is with something, as a bar of `size` shows it. Where nobody knows, it only shows that something goes on.
+ * @param {{done: number, total: number | null} | null} at
+ * @param {number} size
+ * @returns {{percent: number | null, size: number, layers: import("./view/bar.js").Layer[]}}
+ */
+export function far(at, size) {
+  if (!at?.total) return { percent: null, size, layers: [{ tone: "unsure", ranges: [[0, size]] }] };
+  const part = Math.min(1, at.done / at.total);
+  return { percent: Math.min(99, percent(at.done, at.total)), size, layers: [{ tone: "checking", ranges: part > 0 ? [[0, part * size]] : [] }] };
+}
+
 /** The step that is being worked on. @param {Transfer} transfer */
 export function running({ import: at }) {
   return at?.steps.find(({ status }) => status === "running") ?? null;

@@ -1,6 +1,6 @@
 /** Imports, which the appliance itself fetches: what is asked of it to begin one, and how one stands, in numbers and words. */
 
-import { doing, running } from "./arrival.js";
+import { doing, far, running } from "./arrival.js";
 import { digest } from "./digest.js";
 import { pace } from "./pace.js";
 import { forms, kept, properties, tags } from "./storing.js";
@@ -173,16 +173,11 @@ export function standing(transfer, state, now = new Date()) {
 function checking(transfer, empty, now) {
   const step = running(transfer);
   const { verify } = transfer;
-  const at = step ?? verify;
-  const part = at?.total ? Math.min(1, at.done / at.total) : 0;
   return {
-    ...empty,
+    ...empty, ...far(step ?? verify, 1),
     state: step ? doing(transfer, step) : texts.imports.verifying,
     words: step?.message || (verify ? texts.row.checking(texts.step[verify.step] ?? verify.step, size(transfer.size)) : ""),
-    percent: at?.total ? Math.min(99, percent(at.done, at.total)) : null,
     left: step ? left(pace.left(transfer.id, step, now.getTime() / 1000)) : "",
-    // Something moves where nobody knows how far it is.
-    size: 1, layers: [at?.total ? { tone: "checking", ranges: part > 0 ? [[0, part]] : [] } : { tone: "unsure", ranges: [[0, 1]] }],
   };
 }
 

@@ -1,6 +1,6 @@
 /** One transfer as a row that tells its story without a click: name, bar, words, rate, time left, and the verbs. */
 
-import { failure, mood } from "../arrival.js";
+import { failure, far, mood } from "../arrival.js";
 import * as imports from "../imports.js";
 import * as memory from "../memory.js";
 import { isChecking, isOver, isSending, rests, tone, verbs, word } from "../phase.js";
@@ -43,10 +43,8 @@ export function figures(story) {
   }
   if (transfer?.import) return { ...imports.standing(transfer, state), samples: [] };
   if (isChecking(phase)) {
-    const verify = transfer?.verify;
-    const part = verify && verify.total > 0 ? verify.done / verify.total : 0;
-    const step = verify ? texts.step[verify.step] ?? verify.step : "";
-    return { ...seen, percent: percent(part, 1), layers: [{ tone: "checking", ranges: part > 0 ? [[0, whole * part]] : [] }], words: texts.row.checking(step, size(whole)) };
+    const verify = transfer?.verify ?? null;
+    return { ...seen, ...far(verify, whole), words: texts.row.checking(verify ? texts.step[verify.step] ?? verify.step : "", size(whole)) };
   }
   const bar = live?.bar ?? { durable: transfer?.durable ?? [], sent: [], zeros: [] };
   const safe = live ? total(bar.durable) : transfer?.durable_bytes ?? 0;
@@ -167,7 +165,7 @@ export class Row {
     this.bar.el.classList.toggle("seeking", isChecking(phase) || shown.percent === null);
     say(this.state, shown.state);
     this.state.className = `state ${tone(phase)}`;
-    const between = isOver(phase) || (isChecking(phase) && !transfer?.import) || shown.percent === null || BEFORE.includes(phase) ? "" : ` · ${shown.percent} %`;
+    const between = isOver(phase) || shown.percent === null || BEFORE.includes(phase) ? "" : ` · ${shown.percent} %`;
     say(this.words, `${between}${shown.words ? ` · ${shown.words}` : ""}`);
     say(this.left, shown.left);
     const [digits, unit] = sizeParts(shown.rate);
