@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from appliance import errors
-from appliance.admin import copying, entries, images, imports, models, phases, stores, tasks, transfers, views
+from appliance.admin import copying, entries, images, imports, models, phases, stores, storing, tasks, transfers, views
 from appliance.admin.ground import Ground
+from appliance.admin.pipeline import installed, record
 
 #: What is computed as the bytes come: Glance's checksum and os_hash_value.
 DIGESTS = ("md5", "sha512")
@@ -50,15 +51,21 @@ class Arrivals:
         self._tasks = tasks
 
     def staged(self, user: views.User, entry_id: str, asked: dict[str, Any]) -> None:
-        """What was staged is verified, and becomes the image. Raises errors.NotFound, Forbidden, WrongStatus, HostDown."""
+        """What was staged goes through the steps of its storage domain, and becomes the image.
+
+        Raises errors.NotFound, Forbidden, WrongStatus, HostDown.
+        """
         entry = self._entries.own(user, entry_id, "import this image")
         if entry.status != "uploading" or entry.staged is None:
             raise errors.WrongStatus(name=entry.shown_name, status=entry.status, wanted="its bytes must be staged first")
         with self._ground.database.reading() as session:
-            phase = session.get_one(models.Transfer, entry.staged).phase
-        if phase in phases.LIVE:
+            transfer = session.get_one(models.Transfer, entry.staged)
+        if transfer.phase in phases.LIVE:
             raise errors.WrongStatus(name=entry.shown_name, status=entry.status, wanted="its bytes must have come first")
         self._transfers.resume(user, entry.staged)
+        with self._ground.database.session() as session:
+            # It may be there already: of a try that a host broke off.
+            session.merge(self._source(entry, transfer))
         self._tasks.add(user, tasks.IMPORT_OF_IMAGE, asked, image_id=entry_id, transfer_id=entry.staged)
         self._transfers.finalize(user, entry.staged)
 
@@ -68,11 +75,11 @@ class Arrivals:
         if entry.status != "queued":
             raise errors.WrongStatus(name=entry.shown_name, status=entry.status, wanted="bytes are taken while it is queued")
         check_url(url, "method.uri")
-        format = entries.file_format(entry)
+        stored = entries.stored(entry)
         # Of an earlier attempt something may be left.
         self._entries.empty(user, entry_id)
         try:
-            found = self._fetch(user, entry, url, format, store)
+            found = self._fetch(user, entry, url, stored, store)
         except errors.ApplianceError as error:
             if not _fault(error):
                 raise
@@ -101,12 +108,11 @@ class Arrivals:
             transfer_id = self._copying.start(user, entry_id, store)
             self._tasks.add(user, tasks.IMPORT_OF_IMAGE, asked, image_id=entry_id, transfer_id=transfer_id)
 
-    def task(self, user: views.User, url: str, facts: views.Facts, asked: dict[str, Any]) -> views.Task:
-        """A task that brings an image; if it fails, there is none. Raises as `download`."""
+    def task(self, user: views.User, url: str, format: str, facts: views.Facts, asked: dict[str, Any]) -> views.Task:
+        """A task that brings an image, which is of `format` at the URL; if it fails, there is none. Raises as `download`."""
         entry = self._entries.create(user, views.NewEntry(facts))
         try:
-            format = entries.file_format(entry)
-            found = self._fetch(user, entry, url, format, None)
+            found = self._fetch(user, entry, url, entries.stored(entry, format), None)
         except errors.ApplianceError as error:
             self._entries.forget(entry.id)
             if not _fault(error):
@@ -114,12 +120,33 @@ class Arrivals:
             return self._tasks.fail(user, tasks.IMPORT, asked, _told(error))
         return self._tasks.add(user, tasks.IMPORT, asked, image_id=entry.id, transfer_id=found.id)
 
-    def _fetch(self, user: views.User, entry: views.Entry, url: str, format: str, store: str | None) -> views.Transfer:
+    def _source(self, entry: views.Entry, transfer: models.Transfer) -> models.Import:
+        """What was staged, as the steps need it: all of it is there."""
+        stored = entries.stored(entry)
+        return models.Import(
+            transfer_id=transfer.id,
+            url="",
+            declared_format=stored.source,
+            wanted_format=stored.format,
+            target=stored.target(entry.id, transfer.volume),
+            find_checksum=False,
+            looked_at=self._ground.clock.now(),
+            resumable=True,
+            source_size=transfer.size,
+            source_format=stored.source,
+            sized=True,
+            fetched=transfer.size,
+            digests=list(DIGESTS),
+            steps=record.planned(transfer.domain.steps or installed.DEFAULT, checksum=False, packed=False),
+        )
+
+    def _fetch(self, user: views.User, entry: views.Entry, url: str, stored: storing.Storing, store: str | None) -> views.Transfer:
         wanted = views.NewImport(
             url=url,
-            domain=self._stores.choose(format, 0, store).id,
+            domain=self._stores.choose(stored.format, 0, store).id,
             name=entry.facts.name or entry.id,
-            format=format,
+            source_format=stored.source,
+            format=stored.format,
             image_id=entry.id,
             digests=DIGESTS,
         )

@@ -13,11 +13,15 @@ from appliance.admin import entries, kinds, live, models, phases, stores, transf
 from appliance.admin.fleet import Fleet
 from appliance.admin.ground import Ground
 from appliance.admin.phases import Phase
+from appliance.admin.pipeline import installed
 
 #: Seconds that a client waits at most for the verification of what it has sent; it goes on afterwards.
 PATIENCE = 540.0
 #: How often is looked whether it is over, in seconds: at first, and at most.
 FIRST_LOOK, LONGEST_LOOK = 0.02, 0.5
+
+#: How else a disk comes that is not kept as it is.
+IMPORT = "import it by glance-direct or web-download, which make it"
 
 
 class Deposits:
@@ -42,25 +46,31 @@ class Deposits:
     def begin(self, user: views.User, entry_id: str, size: int | None, *, store: str | None = None, staged: bool = False) -> views.Deposit:
         """Makes the volume; bytes may come when this returns. `size` is None where nobody says it, `store` the domain that is asked for.
 
+        What is to be converted must be staged: that is an import's work.
+
         Raises errors.NotFound, Forbidden, WrongStatus, Invalid, and what an upload that cannot be started raises.
         """
         entry = self._entries.own(user, entry_id, "send data to this image")
         if entry.status != "queued":
             raise errors.WrongStatus(name=entry.shown_name, status=entry.status, wanted="bytes are taken while it is queued")
-        format = entries.file_format(entry)
+        stored = entries.stored(entry)
+        if stored.converts and not staged:
+            raise errors.Invalid(field="disk_format", reason=f"{stored.source} is not kept as it is: {IMPORT} {stored.format}")
         # Of an earlier attempt something may be left.
         self._entries.empty(user, entry_id)
-        domain = self._stores.choose(format, size or 0, store)
+        domain = self._stores.choose(stored.format, size or 0, store)
+        if stored.converts and installed.CONVERT not in domain.steps:
+            raise errors.Invalid(field="store", reason=f"{domain.name} takes no {stored.source} disks: it does not convert")
         request = views.NewTransfer(
             name=entry.facts.name or entry.id,
             size=self._most(domain) if size is None else size,
             initial_size=0 if size is None else None,
-            format=format,
+            format=stored.format,
             domain=domain.id,
             client=kinds.GLANCE,
             image_id=entry_id,
         )
-        transfer_id = self._uploads.create(user, request)
+        transfer_id = self._uploads.create(user, request, stored.volume(entry_id))
         with self._ground.database.session() as session:
             transfer = session.get_one(models.Transfer, transfer_id)
             if staged:

@@ -14,14 +14,13 @@ import sqlalchemy as sa
 from sqlalchemy import orm
 
 from appliance import errors
-from appliance.admin import admission, images, models, names, phases, ranges, rights, tasks, transfers, views
+from appliance.admin import admission, images, models, names, phases, ranges, rights, storing, tasks, transfers, views
 from appliance.admin.ground import Ground
 from appliance.admin.phases import Phase
 
-#: Formats of files that hosts keep, by Glance's words, and those that may be said of an image, but of which no bytes are taken.
-KEPT = {"raw": "raw", "iso": "iso", "qcow2": "qcow2"}
-FOREIGN = ("vmdk", "vdi", "vhd", "vhdx")
-DISK_FORMATS = (*KEPT, *FOREIGN)
+#: Formats by Glance's words: those of files that hosts keep, and those of which imports make one that is kept.
+KEPT = tuple(admission.FORMATS)
+DISK_FORMATS = storing.SOURCES
 CONTAINER_FORMATS = ("bare",)
 VISIBILITIES = ("public", "community", "shared", "private")
 #: Those that others may see than owner and administrators.
@@ -147,15 +146,16 @@ def sees(user: views.User, entry: views.Entry) -> bool:
     return user.role == rights.ADMIN or user.id == entry.owner_id or entry.facts.visibility in OPEN
 
 
-def file_format(entry: views.Entry) -> str:
-    """The format of the file that a host is to keep. Raises errors.Invalid."""
+def stored(entry: views.Entry, source: str | None = None) -> storing.Storing:
+    """What becomes of the entry's bytes. These are of its format; or of `source`, which is to become that. Raises errors.Invalid."""
     for field in ("disk_format", "container_format"):
         if getattr(entry.facts, field) is None:
             raise errors.Invalid(field=field, reason="it must be set before bytes come")
-    format = entry.facts.disk_format or ""
-    if format not in KEPT:
-        raise errors.Invalid(field="disk_format", reason=f"{format} images are not kept here: convert it to one of {', '.join(KEPT)}")
-    return KEPT[format]
+    said = entry.facts.disk_format or ""
+    try:
+        return storing.Storing.of(entry.shown_name, source or said, said if said in KEPT else None)
+    except errors.FormatRefused:
+        raise errors.Invalid(field="disk_format", reason=f"{source} is not converted to {said}") from None
 
 
 def view(

@@ -6,7 +6,7 @@ import time
 
 import sqlalchemy as sa
 
-from appliance.admin import copying, finalizing, live, models, moves
+from appliance.admin import copying, finalizing, kinds, live, models, moves
 from appliance.admin.bell import Bell
 from appliance.admin.fleet import Fleet
 from appliance.admin.ground import Ground
@@ -85,7 +85,9 @@ class Importing:
 
     def _due(self) -> list[str]:
         """The ids of those that fetch, may begin to, or are at their steps; those that have begun first, then the oldest."""
-        moving = models.Transfer.phase.in_([str(Phase.TRANSFERRING), str(Phase.FINALIZING_SUCCESS)])
+        # What a client staged is fetched by nobody.
+        fetching = (models.Transfer.phase == str(Phase.TRANSFERRING)) & (models.Transfer.client == kinds.IMPORT)
+        moving = sa.or_(fetching, models.Transfer.phase == str(Phase.FINALIZING_SUCCESS))
         may = sa.or_(models.Import.not_before.is_(None), models.Import.not_before <= self._ground.clock.now())
         due = (
             sa.select(models.Transfer.id)

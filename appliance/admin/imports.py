@@ -68,8 +68,10 @@ class Imports:
         tags, properties = self._check(request)
         checksum = None if request.checksum is None else checksums.given(request.checksum)
         sight = self._look(request)
-        if request.source_format not in (None, sight.format):
-            raise errors.FormatRefused(name=sight.facts.name, reason=f"it is {sight.format}, and was said to be {request.source_format}")
+        if (sight.format, request.source_format) == ("raw", "vhd"):
+            # One of fixed size is told by its end: the host will see.
+            sight = dataclasses.replace(sight, format="vhd")
+        storing.Storing.said(sight.facts.name, sight.format, request.source_format)
         stored = storing.Storing.of(sight.facts.name, sight.format, request.format, request.compressed)
         plan = Plan.of(sight, stored, checksum or sight.checksum, self._ground.config.max_image_size)
         if not plan.sized and request.allocation == "preallocated":
@@ -92,6 +94,7 @@ class Imports:
             sealed=self._seal.close(
                 {"url": request.url.strip(), "user": request.user, "password": request.password, "bearer": request.bearer}
             ),
+            declared_format=request.source_format,
             wanted_format=request.format,
             compressed=request.compressed,
             tags=tags,

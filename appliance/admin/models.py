@@ -284,12 +284,15 @@ class Transfer(Base):
     #: There as long as the transfer is not finished: a host that works on one is not removed.
     host: orm.Mapped[Host] = orm.relationship(lazy="joined")
     owner: orm.Mapped[User] = orm.relationship(lazy="joined")
-    #: Where its bytes come from, if the appliance fetches them.
+    #: Where its bytes come from, if the appliance fetches them; and what is done with them on their arrival.
     imported: orm.Mapped["Import | None"] = orm.relationship(lazy="joined", passive_deletes="all")
 
 
 class Import(Base):
-    """Where the bytes of a transfer come from that the appliance itself fetches, and what it found there when it looked last."""
+    """Where the bytes of a transfer come from that the appliance itself fetches, what it found there when it looked last, and the steps.
+
+    What a client staged goes through the steps, too: then there is no source, and the URL is empty.
+    """
 
     __tablename__ = "imports"
 
@@ -315,6 +318,8 @@ class Import(Base):
     resumable: orm.Mapped[bool]
     source_size: orm.Mapped[int | None]
     source_format: orm.Mapped[str] = orm.mapped_column(sa.String(16))
+    #: What it was said to be at its source; NULL where nobody said that.
+    declared_format: orm.Mapped[str | None] = orm.mapped_column(sa.String(16))
     compression: orm.Mapped[str | None] = orm.mapped_column(sa.String(16))
     #: The transfer's size is the image's; else the most that it may be.
     sized: orm.Mapped[bool]

@@ -43,7 +43,7 @@ class Shown:
             durable=progress.durable,
             durable_bytes=ranges.total(progress.durable),
             transferred_bytes=progress.transferred,
-            verify=self._live.verify.get(transfer.id) if phase is Phase.FINALIZING_SUCCESS else None,
+            verify=self._verify(transfer) if phase is Phase.FINALIZING_SUCCESS else None,
             expected_sha256=transfer.expected_sha256,
             sha256=(transfer.verdict or {}).get("sha256"),
             modified=transfer.modified,
@@ -58,8 +58,16 @@ class Shown:
             correlation_id=transfer.correlation_id,
             transfer_url=self._url(transfer.host.public or self._proxy, transfer) if open_for_bytes else None,
             proxy_url=self._url(self._proxy, transfer) if open_for_bytes else None,
-            imported=self._import(transfer) if transfer.imported else None,
+            imported=self._import(transfer) if kinds.imported(transfer) else None,
         )
+
+    def _verify(self, transfer: models.Transfer) -> dict | None:
+        """What the host is doing with it. What a client staged goes through the steps of imports."""
+        run = self._live.imports.get(transfer.id)
+        if transfer.imported is None or run is None:
+            return self._live.verify.get(transfer.id)
+        step, (done, total) = record.following(transfer.imported.steps), run.step
+        return {"step": step["name"], "done": done, "total": total or 0} if step and not kinds.imported(transfer) else None
 
     def _import(self, transfer: models.Transfer) -> views.Import:
         source, run = transfer.imported, self._live.imports.get(transfer.id)

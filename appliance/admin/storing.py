@@ -37,6 +37,12 @@ class Storing:
             raise errors.FormatRefused(name=name, reason=f"it is {source}, and {format} is wanted: that cannot be converted")
         return cls(source, format, compressed or source != format)
 
+    @staticmethod
+    def said(name: str, found: str, declared: str | None) -> None:
+        """The file is what it was said to be, if anybody said that. Raises errors.FormatRefused."""
+        if declared not in (None, found):
+            raise errors.FormatRefused(name=name, reason=f"it is {found}, and was said to be {declared}")
+
     def volume(self, image_id: str) -> str:
         """The name of the file that the bytes come into."""
         return image_id + (admission.FORMATS[self.format] if not self.converts else _suffix(self.source))

@@ -24,14 +24,18 @@ class Uploads:
         self._fleet.places.choose(domain, request.host)
         return views.Checked(ok=True, available=available)
 
-    def create(self, user: views.User, request: views.NewTransfer) -> str:
+    def create(self, user: views.User, request: views.NewTransfer, volume: str | None = None) -> str:
         """Starts an upload, and returns the transfer's id: the image is recorded and its volume made, and data may come when this returns.
+
+        `volume` is what the bytes come into; None for that in which they stay.
 
         Raises errors.Forbidden, BadName, Invalid, NotFound (domain), WrongDomain, NameTaken, NoSpace, HostDown, HostRefused.
         Then nothing is left of it.
         """
         request, domain, _ = self.admit(user, request)
         transfer, image = self._new(user, request, domain)
+        if volume is not None:
+            transfer.volume = image.volume = volume
         with self._live.holding(transfer.id):
             message = f"An upload of {request.name} ({units.size(request.size)}) to {domain.name} was started"
             transfer = self._record(user, request, domain, transfer, image, message)

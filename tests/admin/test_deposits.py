@@ -1,13 +1,18 @@
 """Bytes that come in one piece: what becomes of them when the client, the appliance or the host goes away."""
 
+import threading
+
 import pytest
 import sqlalchemy as sa
 
 from appliance import errors
 from appliance.admin import models, views
+from appliance.admin.pipeline import builtin, installed
 from appliance.transfer import receiving
 from tests.admin import importer
 from tests.admin.house import disk
+from tests.admin.pipeline import disks
+from tests.waiting import wait_for
 
 DATA = disk(1 << 20)
 SIZE = len(DATA)
@@ -39,10 +44,14 @@ def send(house, deposit, data=DATA):
     return views.Arrived(*receiving.receive(Body(data), images, deposit.ticket, host="local", limit=deposit.size, digests=("md5",)))
 
 
-def stage(house, made, size=SIZE):
+def stage(house, made, size=SIZE, data=DATA):
     deposit = begin(house, made, size, staged=True)
-    house.admin.deposits.stage(house.ann, deposit, send(house, deposit))
+    house.admin.deposits.stage(house.ann, deposit, send(house, deposit, data))
     return deposit
+
+
+def stage_foreign(house, made):
+    return stage(house, made, None, disks.disk("vmdk"))
 
 
 def status(house, made):
@@ -185,6 +194,122 @@ def test_a_copy_of_an_image_that_was_deleted_fails(house):
     importer.until(house, lambda: "failure" in {task.status for task in tasks(house, made)}, lambda: "the copy to fail")
     house.admin.importing.stop()
     importer.until(house, lambda: house.files() == [], lambda: "its bytes to be gone")
+
+
+@pytest.fixture
+def stuck(monkeypatch):
+    """Set when an import is about to convert, which then takes until somebody ends it; what is done in vain."""
+    begun, never = threading.Event(), threading.Event()
+
+    def convert(arrival):
+        begun.set()
+        while not never.wait(0.01):
+            arrival.check()
+
+    monkeypatch.setattr(builtin, "convert", convert)
+    return begun
+
+
+def ended(house, deposit):
+    """The import's thread is over."""
+    house.admin.importing.stop()
+    name = f"import {deposit.transfer}"
+    return wait_for(lambda: name not in [thread.name for thread in threading.enumerate()], "its thread to end")
+
+
+def test_a_disk_that_is_converted_shows_how_far_it_is_and_is_no_import_from_a_url(house, stuck):
+    made = entry(house, disk_format="vmdk")
+    deposit = stage_foreign(house, made)
+    take(house, made)
+
+    importer.until(house, stuck.is_set, lambda: "the conversion")
+
+    found = house.transfers.get(house.root, deposit.transfer)
+    assert (found.phase, found.format, found.client) == ("finalizing_success", "qcow2", "glance")
+    assert (found.imported, found.verify) == (None, {"step": "convert", "done": 0, "total": 0})
+    assert "finalize" not in found.actions
+    assert (status(house, made), house.admin.images.get(made.id).format) == ("importing", "qcow2")
+    house.admin.entries.delete(house.ann, made.id)
+    assert ended(house, deposit)
+
+
+def test_an_image_that_is_deleted_while_it_is_converted_leaves_nothing(house, stuck):
+    made = entry(house, disk_format="vmdk")
+    deposit = stage_foreign(house, made)
+    take(house, made)
+    importer.until(house, stuck.is_set, lambda: "the conversion")
+
+    house.admin.entries.delete(house.ann, made.id)
+
+    importer.until(house, lambda: house.files() == [], lambda: "its bytes to be gone")
+    assert (house.transfers.get(house.root, deposit.transfer).phase, [task.status for task in tasks(house, made)]) == (
+        "finished_cleanup",
+        ["failure"],
+    )
+    with pytest.raises(errors.NotFound):
+        house.admin.entries.get(house.ann, made.id)
+    assert ended(house, deposit)
+
+
+def test_an_import_that_is_cancelled_on_the_page_while_it_converts_leaves_the_image_queued(house, stuck):
+    made = entry(house, disk_format="vmdk")
+    deposit = stage_foreign(house, made)
+    take(house, made)
+    importer.until(house, stuck.is_set, lambda: "the conversion")
+
+    house.transfers.cancel(house.ann, deposit.transfer)
+
+    importer.until(house, lambda: house.files() == [], lambda: "its bytes to be gone")
+    assert (status(house, made), tasks(house, made)[0].message) == ("queued", "It was cancelled.")
+    assert ended(house, deposit)
+
+
+@pytest.mark.parametrize("killed", ["before it is looked at", "as it converts"])
+def test_a_disk_that_was_staged_is_converted_though_the_appliance_was_killed(house, monkeypatch, killed):
+    made = entry(house, disk_format="vmdk")
+    deposit = stage_foreign(house, made)
+    take(house, made)
+
+    if killed == "as it converts":
+        with monkeypatch.context() as patched:
+            begun = threading.Event()
+
+            def convert(arrival):
+                begun.set()
+                raise errors.HostDown(host="local")
+
+            patched.setattr(builtin, "convert", convert)
+            importer.until(house, begun.is_set, lambda: "the conversion")
+            house.admin.importing.stop()
+    house.crash()
+
+    importer.until(house, lambda: status(house, made) == "active", lambda: "the import")
+    found = house.admin.entries.get(house.ann, made.id)
+    assert (found.facts.disk_format, found.virtual_size) == ("qcow2", disks.SIZE)
+    assert disks.contents(house.daemon.root / "data" / f"{made.id}.qcow2", "qcow2") == disks.original()
+    assert (house.files(), tasks(house, made)[0].status) == ([f"{made.id}.qcow2"], "success")
+    assert ended(house, deposit)
+
+
+def test_a_store_that_does_not_convert_takes_no_disk_that_must_be(house):
+    made = entry(house, disk_format="vmdk")
+    house.admin.domains.arrange("data", [name for name in installed.DEFAULT if name != installed.CONVERT])
+
+    with pytest.raises(errors.Invalid, match="data takes no vmdk disks: it does not convert"):
+        begin(house, made, staged=True)
+    assert (status(house, made), house.files()) == ("queued", [])
+
+
+def test_a_store_that_converts_no_more_refuses_what_was_staged(house):
+    made = entry(house, disk_format="vmdk")
+    deposit = stage_foreign(house, made)
+    house.admin.domains.arrange("data", [name for name in installed.DEFAULT if name != installed.CONVERT])
+
+    take(house, made)
+
+    importer.until(house, lambda: status(house, made) == "queued" and house.files() == [], lambda: "its end")
+    assert "it is vmdk" in tasks(house, made)[0].message
+    assert ended(house, deposit)
 
 
 def test_two_uploads_of_one_image_at_once_are_one(house):

@@ -23,9 +23,9 @@ READING = 60
 
 @dataclass(frozen=True)
 class Facts:
-    """What is known of the image. `source` is the URL without what may be secret in it; `format` what it will be stored as.
+    """What is known of the image. `source` is the URL without what may be secret in it, empty of what a client sent.
 
-    `source_format` is what it was at its source, `size` the bytes that came.
+    `format` is what it will be stored as, `source_format` what it was at its source, `size` the bytes that came.
     """
 
     name: str
@@ -135,6 +135,7 @@ class Arrival:
         source = source_of(transfer)
         if source.converted:
             return Storing(source.source_format, transfer.format, True)
+        Storing.said(transfer.name, format, source.declared_format)
         storing = Storing.of(transfer.name, format, source.wanted_format, source.compressed)
         self._work.keep(source_format=format, target=storing.target(transfer.image_id or transfer.id, transfer.volume))
         with self._tools.ground.database.session() as session:

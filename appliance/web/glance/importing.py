@@ -61,10 +61,11 @@ def task(call: Call, said: Any) -> views.Task:
     if not isinstance(properties, dict):
         raise errors.Invalid(field="input.image_properties", reason="it must be an object")
     facts = given.facts(properties, views.Facts(disk_format=format, container_format="bare"))
-    if facts.disk_format != format:
-        raise errors.Invalid(field="input.image_properties.disk_format", reason="it differs from import_from_format")
+    if facts.disk_format not in (format, *entries.KEPT):
+        reason = f"what it becomes must be one of {', '.join(entries.KEPT)}"
+        raise errors.Invalid(field="input.image_properties.disk_format", reason=reason)
     shown = {"import_from": _shown(url), "import_from_format": format, "image_properties": properties}
-    return call.admin.arrivals.task(call.user, url, facts, shown)
+    return call.admin.arrivals.task(call.user, url, format, facts, shown)
 
 
 def _stores(said: dict) -> list[str] | None:

@@ -1,5 +1,6 @@
 """OpenStack's own command `glance`, unmodified, in this process: starting Python anew for each call would take most of the time."""
 
+import hashlib
 import os
 import re
 import secrets
@@ -8,6 +9,7 @@ import sys
 import pytest
 from glanceclient import shell
 
+from tests.admin.pipeline import disks
 from tests.waiting import wait_for
 
 
@@ -86,6 +88,42 @@ def test_an_image_is_created_by_an_import_from_a_url(client, glance, source, fil
     )
 
     assert glance.active(made)["size"] == 700001
+
+
+def test_a_disk_of_another_program_is_imported_from_a_file_and_is_qcow2(client, glance, tmp_path, name):
+    (tmp_path / "disk.vmdk").write_bytes(disks.disk("vmdk"))
+    form = ("--disk-format", "vmdk", "--container-format", "bare")
+
+    made = client.values("image-create-via-import", "--name", name, *form, "--file", str(tmp_path / "disk.vmdk"))
+
+    glance.active(made)
+    # The client compares what comes with the digest that it was told.
+    client.run("image-download", made["id"], "--file", str(tmp_path / "back"))
+    assert disks.contents(tmp_path / "back", "qcow2") == disks.original()
+
+
+def test_a_task_makes_qcow2_of_a_disk_of_another_program(client, glance, source, name):
+    source.files["/client.vmdk"] = disks.disk("vmdk")
+    asked = f'{{"import_from": "{source.url}/client.vmdk", "import_from_format": "vmdk", "image_properties": {{"name": "{name}"}}}}'
+
+    made = client.values("task-create", "--type", "import", "--input", asked)
+
+    shown = client.values("image-show", glance.ended(made)["result"]["image_id"])
+    data = glance.call("GET", f"/images/{shown['id']}/file").body
+    assert (shown["disk_format"], shown["virtual_size"], shown["size"]) == ("qcow2", str(disks.SIZE), str(len(data)))
+    # Its table breaks the line.
+    assert shown["os_hash_value"][:64] == hashlib.sha512(data).hexdigest()[:64]
+    assert shown["checksum"] == hashlib.md5(data).hexdigest()
+
+
+def test_a_task_whose_disk_is_not_what_was_said_tells_why(client, glance, source, name):
+    source.files["/other.vmdk"] = disks.disk("qcow2")
+    asked = f'{{"import_from": "{source.url}/other.vmdk", "import_from_format": "vmdk", "image_properties": {{"name": "{name}"}}}}'
+
+    made = client.values("task-create", "--type", "import", "--input", asked)
+
+    glance.ended(made)
+    assert "it is qcow2, and was said to be vmdk" in client.values("task-show", made["id"])["message"]
 
 
 def test_an_image_is_staged_and_imported_step_by_step(client, glance, file, name):

@@ -125,7 +125,6 @@ INPUT = {"import_from": "http://127.0.0.1:1/x", "import_from_format": "raw", "im
         ({"type": "import", "input": {**INPUT, "import_from": "http://169.254.169.254/latest"}}, 403),
         ({"type": "import", "input": {**INPUT, "import_from_format": "ploop"}}, 400),
         ({"type": "import", "input": {**INPUT, "import_from_format": ["raw"]}}, 400),
-        ({"type": "import", "input": {**INPUT, "import_from_format": "vmdk"}}, 400),
         ({"type": "import", "input": {**INPUT, "image_properties": []}}, 400),
         ({"type": "import", "input": {**INPUT, "image_properties": {"min_ram": "x"}}}, 400),
         ({"type": "import", "input": {**INPUT, "image_properties": {"disk_format": "iso"}}}, 400),

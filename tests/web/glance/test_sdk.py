@@ -7,6 +7,8 @@ import pytest
 from keystoneauth1 import session, token_endpoint
 from openstack import exceptions
 
+from tests.admin.pipeline import disks
+
 
 @pytest.fixture(params=["", "/v2"], ids=["address", "address of the version"])
 def images(request, glance):
@@ -42,6 +44,18 @@ def test_a_file_is_imported(images, glance, file, name):
     made = images.create_image(name, filename=str(file), disk_format="raw", container_format="bare", use_import=True)
 
     assert glance.active({"id": made.id})["size"] == 700001
+
+
+@pytest.mark.parametrize("images", [""], indirect=True)
+def test_a_disk_of_another_program_is_imported_from_a_url_and_downloaded_as_qcow2(images, glance, source, tmp_path, name):
+    source.files["/sdk.vhd"] = disks.disk("vhd")
+    made = images.create_image(name, disk_format="vhd", container_format="bare")
+
+    images.import_image(made, method="web-download", uri=f"{source.url}/sdk.vhd")
+
+    assert glance.active({"id": made.id})["disk_format"] == "qcow2"
+    images.download_image(images.get_image(made.id), output=str(tmp_path / "back"))
+    assert disks.contents(tmp_path / "back", "qcow2") == disks.original()
 
 
 def test_a_url_is_imported(images, glance, source, file, name):
