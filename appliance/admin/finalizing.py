@@ -10,7 +10,9 @@ from appliance.admin import admission, events, kinds, live, models, moves, phase
 from appliance.admin.fleet import Fleet
 from appliance.admin.ground import Ground
 from appliance.admin.phases import Event, Phase
-from imaged import client
+from appliance.admin.pipeline import record
+from appliance.admin.pipeline.outcome import Failed
+from imaged import client, units
 
 log = logging.getLogger(__name__)
 
@@ -93,8 +95,15 @@ class Finalizing:
             self._moves.move(transfer, Event.CLEANUP)
             return True
         if transfer.phase == Phase.FINALIZING_SUCCESS and not kinds.download(transfer):
-            return self.complete(transfer, transfer.volume) if transfer.verdict else self._verify(transfer)
+            return self._end(transfer) if transfer.verdict else self._verify(transfer)
         self._clean_up(transfer)
+        return True
+
+    def _end(self, transfer: models.Transfer) -> bool:
+        try:
+            self.complete(transfer, transfer.volume)
+        except Failed as failed:
+            self._moves.move(transfer, Event.FAIL, reason=(failed.code, failed.sentence))
         return True
 
     def _verify(self, transfer: models.Transfer) -> bool:
@@ -145,15 +154,23 @@ class Finalizing:
         return job
 
     def _wait(self, transfer: models.Transfer) -> bool:
-        """The import's own thread works on it (pipeline/line.py), as long as it may take. Raises errors.HostDown when that is over."""
-        if transfer.expires_at and transfer.expires_at <= self._ground.clock.now():
-            raise errors.HostDown(host=transfer.host.name)
-        return False
+        """The import's own thread works on it (pipeline/line.py), as long as it may take. True if that is over."""
+        if transfer.expires_at is None or transfer.expires_at > self._ground.clock.now():
+            return False
+        run, source = self._live.imports.get(transfer.id), transfer.imported
+        assert source is not None
+        trouble = f" {run.progress.trouble}" if run and run.progress.trouble else ""
+        reason = f"It was not ready after {units.duration(self._ground.config.paused_lifetime)}.{trouble}"
+        with self._ground.database.session() as session:
+            session.add(transfer)
+            source.steps = record.broken_off(source.steps, reason)
+            self._moves.within(session, transfer, Event.FAIL, reason=("expired", reason))
+        return True
 
-    def complete(self, transfer: models.Transfer, name: str, also: Callable[[orm.Session], None] | None = None) -> bool:
+    def complete(self, transfer: models.Transfer, name: str, also: Callable[[orm.Session], None] | None = None) -> None:
         """The bytes are good: the file gets its name, then the image is ok. In this order an image that is ok always has a file.
 
-        `name` is the volume's; `also` is done in the same transaction. Where the host refuses, the transfer fails. The caller holds it.
+        `name` is the volume's; `also` is done in the same transaction. The caller holds it. Raises Failed; errors.HostDown, HostRefused.
         """
         with self._fleet.hosts.asking(transfer.host) as control:
             try:
@@ -161,8 +178,7 @@ class Finalizing:
             except client.Refused as refused:
                 if refused.status >= 500:
                     raise
-                self._moves.move(transfer, Event.FAIL, reason=(refused.code, sentence(refused.message)))
-                return True
+                raise Failed(refused.code, sentence(refused.message)) from None
         verdict = transfer.verdict or {}
         with self._ground.database.session() as session:
             session.add(transfer)
@@ -180,7 +196,6 @@ class Finalizing:
                 also(session)
             self._moves.within(session, transfer, Event.DONE)
         self._ended(transfer)
-        return True
 
     def _clean_up(self, transfer: models.Transfer) -> None:
         """Removes the bytes, and the image's record if somebody cancelled; a failed one keeps it, and says why."""

@@ -58,7 +58,9 @@ class Run:
         """Until nothing more can be done for now."""
         trouble = ""
         try:
-            trouble = self._outcome()
+            transfer = self._load()
+            self._shown = fetch.Progress(_source(transfer).fetched, _source(transfer).source_size, 0, 0.0, 0, "")
+            trouble = self._steps() if transfer.phase == Phase.FINALIZING_SUCCESS else self._outcome()
         except errors.ApplianceError as error:
             # Somebody else has moved it on, or it is not there any more; or the host went while it ended.
             log.info("Import %s: %s", self._id, error)
@@ -88,12 +90,16 @@ class Run:
             self._lose("internal", FAULT)
         return ""
 
+    def _steps(self) -> str:
+        """Does on the host what is to be done there. Why it has to be tried again, as a sentence; "" if it has not."""
+        try:
+            self._line.run()
+        except (errors.HostDown, errors.HostRefused) as error:
+            return error.sentence
+        return ""
+
     def _work(self) -> None:
         transfer = self._load()
-        self._shown = fetch.Progress(_source(transfer).fetched, _source(transfer).source_size, 0, 0.0, 0, "")
-        if transfer.phase == Phase.FINALIZING_SUCCESS:
-            self._line.run()
-            return
         begun = self._begin() if transfer.phase == Phase.INITIALIZING else self._go_on()
         if begun is not None:
             self._finish(begun.run())
@@ -147,7 +153,7 @@ class Run:
         if plan.sized and not 1 <= plan.size <= self._tools.ground.config.max_image_size:
             raise errors.SourceLong(host="The source", name=transfer.name, expected=self._tools.ground.config.max_image_size)
         admission.suits(transfer.domain, plan.stored.format)
-        columns = plan.columns(transfer.image_id or transfer.id, transfer.domain)
+        columns = plan.columns(transfer.image_id or transfer.id, transfer.domain, [step["name"] for step in source.steps])
         with self._tools.fleet.hosts.asking(transfer.host) as control:
             if transfer.ticket:
                 control.delete_ticket(transfer.ticket)

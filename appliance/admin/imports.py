@@ -4,7 +4,7 @@ import contextlib
 import dataclasses
 import datetime
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from appliance import errors
 from appliance.admin import admission, entries, models, rights, storing, transfers, uploads, views
@@ -103,7 +103,7 @@ class Imports:
             not_before=request.not_before,
             looked_at=self._ground.clock.now(),
             digests=list(request.digests),
-            **plan.columns(image_id, domain),
+            **plan.columns(image_id, domain, domain.steps or installed.DEFAULT),
         )
         wanted = dataclasses.replace(wanted, size=plan.size)
         transfer_id = self._uploads.wait(user, wanted, domain, source, image_id, stored.volume(image_id))
@@ -170,12 +170,12 @@ class Plan:
         """What the image itself must hash to."""
         return None if self.sight.compression or self.stored.converts else self.checksum
 
-    def columns(self, image_id: str, domain: models.Domain) -> dict:
-        """Of models.Import: what was found, and what follows in this domain.
+    def columns(self, image_id: str, domain: models.Domain, steps: Sequence[str]) -> dict:
+        """Of models.Import: what was found, and what follows by the domain's list of steps.
 
-        Raises errors.FormatRefused, errors.Invalid: the domain's list has no step for it.
+        Raises errors.FormatRefused, errors.Invalid: the list has no step for it.
         """
-        facts, steps = self.sight.facts, domain.steps or installed.DEFAULT
+        facts = self.sight.facts
         if self.stored.converts and installed.CONVERT not in steps:
             reason = f"it is {self.stored.source}, and storage domain {domain.name} does not convert"
             raise errors.FormatRefused(name=facts.name, reason=reason)

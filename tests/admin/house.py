@@ -46,14 +46,15 @@ class TurnedClock(Clock):
 class Daemon:
     """`imaged` on two unix sockets. `stop` and `start` lose what a killed process loses: tickets and jobs."""
 
-    def __init__(self, directory, shared=None):
-        """`shared` is the root of another one, which both see."""
+    def __init__(self, directory, shared=None, **settings):
+        """`shared` is the root of another one, which both see; `settings` are its context's."""
         self.root = directory / "domains"
         self.root.symlink_to(shared) if shared else self.root.mkdir()
         self.control = f"unix:{directory}/control"
         self.images = f"unix:{directory}/images"
         self._servers = []
         self._clock = None
+        self._settings = settings
         self.start()
 
     def follow(self, clock):
@@ -62,7 +63,7 @@ class Daemon:
         self.context.tickets._clock = clock.steady
 
     def start(self):
-        self.context = services.Context([self.root])
+        self.context = services.Context([self.root], **self._settings)
         if self._clock:
             self.follow(self._clock)
         self._servers = [

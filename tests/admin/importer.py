@@ -2,14 +2,16 @@
 
 import contextlib
 import hashlib
+import pathlib
 import random
 import time
 from collections.abc import Iterator
 
-from appliance.admin import models, views
+from appliance.admin import importing, models, views
 from appliance.transfer import download
 from tests.admin.house import House
 from tests.transfer.sources import web_server
+from tests.waiting import wait_for
 
 MIB = 1 << 20
 #: With a hole in it, and an end within a block.
@@ -29,6 +31,8 @@ def source() -> Iterator[web_server.Server]:
 def house_beside(server, directory, daemon, database, monkeypatch, **settings) -> Iterator[House]:
     """One that may import from the server, and does not wait before it asks again."""
     monkeypatch.setattr(download, "FIRST_PAUSE", 0.0)
+    # By a clock that tests turn, and which stands still.
+    monkeypatch.setattr(importing, "AGAIN", 0.0)
     allowed = {"import_allow": ("127.0.0.1",), "import_ports": (str(server.server_port),), "import_attempts": 2}
     house = House(directory, daemon, database, **{**allowed, **settings})
     yield house
@@ -55,7 +59,7 @@ def until(house, condition, what):
         assert time.monotonic() < deadline, f"waited for {what()}"
         house.admin.importing.tick()
         house.admin.monitor.tick()
-        time.sleep(0.005)
+        time.sleep(0.02)
     return found
 
 
@@ -71,3 +75,36 @@ def done(house, server, path="/disk.img", **words) -> views.Transfer:
 def rows(house) -> list[models.Import]:
     with house.database.reading() as session:
         return list(session.query(models.Import))
+
+
+def image_of(house, transfer) -> views.Image:
+    return house.admin.images.get(transfer.image_id)
+
+
+def file_of(house, transfer) -> pathlib.Path:
+    """The file that the image is in."""
+    image = image_of(house, transfer)
+    assert image.status == "ok", image.reason
+    return house.daemon.root / "data" / image.path.rpartition("/")[2]
+
+
+def states(transfer) -> dict[str, str]:
+    """The steps' statuses by their names."""
+    return {step.name: step.status for step in transfer.imported.steps}
+
+
+def step_of(transfer, name) -> views.Step:
+    return next(step for step in transfer.imported.steps if step.name == name)
+
+
+def assert_refused(house, transfer, step, code) -> None:
+    """The import ended at that step, says why everywhere, and has left nothing."""
+    assert (transfer.phase, transfer.reason_code) == ("finished_failure", code), transfer.reason
+    assert (step_of(transfer, step).status, step_of(transfer, step).message) == ("failed", transfer.reason)
+    assert (image_of(house, transfer).status, image_of(house, transfer).reason) == ("illegal", transfer.reason)
+    assert house.files() == []
+
+
+def idle(house) -> None:
+    """Nobody works on any import."""
+    wait_for(lambda: not house.admin.importing._running, "the worker to rest")

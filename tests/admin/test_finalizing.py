@@ -1,14 +1,17 @@
 """The end of an upload: what may go wrong between the last byte and the verdict."""
 
+import threading
+import time
 import types
 
 import pytest
 
 from appliance import errors
 from appliance.admin import models
-from imaged.volumes import qemu
+from imaged.volumes import qemu, verify
 from tests.admin.house import disk
 from tests.e2e import images
+from tests.waiting import wait_for
 
 
 def test_a_host_that_cannot_verify_keeps_the_bytes_and_is_asked_again(house, tmp_path, monkeypatch):
@@ -79,3 +82,51 @@ def test_a_crash_between_the_end_of_the_ticket_and_the_move_is_mended(house):
     house.transfers.finalize(house.root, transfer.id)
 
     assert house.settle(transfer, "finished_success", "finished_failure").phase == "finished_success"
+
+
+@pytest.fixture
+def endless(monkeypatch):
+    """The host hashes without end. Gives what is set when it does."""
+    begun = threading.Event()
+
+    def hashing(file, size, names, advance):
+        while True:
+            begun.set()
+            advance(0)
+            time.sleep(0.01)
+
+    monkeypatch.setattr(verify, "digests_of", hashing)
+    return begun
+
+
+def verified(house, transfer, begun):
+    """The transfer, while the host verifies what came."""
+    wait_for(lambda: house.admin.monitor.tick() or begun.is_set(), "the host to hash")
+    return house.transfers.get(house.root, transfer.id)
+
+
+def test_an_upload_is_cancelled_while_it_is_verified_and_the_host_stops(house, endless):
+    transfer = house.create()
+    house.send(transfer, disk())
+    house.transfers.finalize(house.ann, transfer.id)
+    assert (verified(house, transfer, endless).phase, house.phase(transfer)) == ("finalizing_success", "finalizing_success")
+
+    cancelled = house.transfers.cancel(house.ann, transfer.id)
+
+    assert (cancelled.phase, cancelled.image_id, house.files()) == ("finished_cleanup", None, [])
+    assert [job.state for job in house.daemon.context.jobs._jobs.values()] == ["canceled"]
+    assert house.create().phase == "transferring"
+
+
+def test_a_cancel_while_the_verifying_host_is_away_is_done_when_it_is_back(house, endless):
+    transfer = house.create()
+    house.send(transfer, disk())
+    house.transfers.finalize(house.ann, transfer.id)
+    verified(house, transfer, endless)
+    house.daemon.stop()
+
+    assert house.transfers.cancel(house.ann, transfer.id).phase == "finalizing_cleanup"
+    house.daemon.start()
+
+    assert house.settle(transfer, "finished_cleanup").image_id is None
+    assert house.files() == []

@@ -7,9 +7,8 @@ import pytest
 from appliance import errors
 from appliance.admin import importing, views
 from appliance.transfer import fetch, filling
-from tests.admin.importer import DATA, MIB, begin, house_beside, now, rows, settle, source, until
+from tests.admin.importer import DATA, MIB, begin, house_beside, idle, now, rows, settle, source, until
 from tests.transfer.sources import web_server
-from tests.waiting import wait_for
 
 SENT = MIB // 2
 
@@ -35,11 +34,6 @@ def halfway(house, server, **words) -> views.Transfer:
     server.scripts.append(web_server.stall(SENT))
     until(house, lambda: now(house, transfer).durable_bytes == SENT, lambda: now(house, transfer))
     return transfer
-
-
-def idle(house) -> None:
-    """Nothing is fetched any more."""
-    wait_for(lambda: not house.admin.importing._running, "the worker to rest")
 
 
 def image_bytes(house, transfer) -> bytes:

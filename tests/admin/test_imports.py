@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from appliance import errors
 from appliance.admin import models, views
 from appliance.transfer import unpack
-from tests.admin.importer import DATA, MIB, SUM, begin, done, house_beside, rows, settle, source, wanted
+from tests.admin.importer import DATA, MIB, SUM, begin, done, file_of, house_beside, image_of, rows, settle, source, states, wanted
 from tests.transfer.sources import web_server
 
 
@@ -28,18 +28,8 @@ def house(tmp_path, daemon, database, server, monkeypatch):
         yield house
 
 
-def image_of(house, transfer):
-    return house.admin.images.get(transfer.image_id)
-
-
 def bytes_of(house, transfer):
-    image = image_of(house, transfer)
-    assert image.status == "ok", image.reason
-    return (house.daemon.root / "data" / image.path.rpartition("/")[2]).read_bytes()
-
-
-def states(transfer):
-    return {step.name: step.status for step in transfer.imported.steps}
+    return file_of(house, transfer).read_bytes()
 
 
 def test_an_image_is_imported(house, server):

@@ -1,8 +1,11 @@
 """`image-appliance host` and `domain`, against a real database; what they do to hosts that run is in tests/e2e/test_hosts.py."""
 
+import datetime
 import re
 
 import pytest
+
+from appliance.admin import models
 
 
 @pytest.fixture
@@ -74,6 +77,10 @@ def test_host_remove_forgets_it(run, alpha, books):
         (("domain", "add", "fast", "--host", "alpha", "--path", "srv"), "absolute path"),
         (("domain", "add", "fast", "--kind", "tape", "--host", "alpha", "--path", "/srv"), "tape"),
         (("domain", "remove", "nothing"), "no such storage domain"),
+        (("domain", "steps", "nothing"), "no such storage domain"),
+        (("domain", "steps", "nothing", "--usual"), "no such storage domain"),
+        (("domain", "steps", "nothing", "inspect", "--usual"), "either steps, or --usual"),
+        (("domain", "steps", "nothing", "inspect"), "validate cannot be left out"),
     ],
 )
 def test_a_refusal_is_a_sentence_and_a_status(run, alpha, words, says):
@@ -86,3 +93,26 @@ def test_a_refusal_is_a_sentence_and_a_status(run, alpha, words, says):
 
 def test_domain_list_is_empty_at_first(run):
     assert run("domain", "list").exit_code == 0
+
+
+@pytest.fixture
+def data(alpha, books):
+    """A storage domain on the host, which need not answer."""
+    with books._ground.database.session() as session:
+        domain = models.Domain(id="data", name="data", kind="data", created_at=datetime.datetime.now(datetime.UTC))
+        session.add(domain)
+        domain.seen_by.append(models.DomainHost(host_id=books.hosts.get("alpha").id, path="/data", added_at=domain.created_at))
+
+
+def test_domain_steps_shows_and_sets_what_imports_go_through(run, data, books):
+    usual = "Imports into data go through: inspect, verify-checksum, decompress, validate, convert, register.\n"
+    assert run("domain", "steps", "data").output == usual
+
+    changed = run("domain", "steps", "data", "inspect", "validate", "register")
+
+    assert changed.output == (
+        "Imports into data go through: inspect, validate, register.\nInstalled, too: verify-checksum, decompress, convert.\n"
+    )
+    assert books.domains.get("data").steps == ("inspect", "validate", "register")
+    assert run("domain", "steps", "data", "register").exit_code != 0
+    assert run("domain", "steps", "data", "--usual").output == usual

@@ -32,6 +32,7 @@ FOR_EVERYBODY = {
 }
 FOR_ADMINS = {
     "POST /domains",
+    "PATCH /domains/{id}",
     "DELETE /domains/{id}",
     "POST /hosts",
     "DELETE /hosts/{id}",

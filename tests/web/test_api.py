@@ -26,6 +26,46 @@ def test_me_tells_who_asks(appliance):
     assert appliance.call("GET", "/me", role="viewer").json == {"name": "vera", "role": "viewer", "csrf_token": ""}
 
 
+@pytest.fixture
+def place(appliance):
+    """The id of a storage domain, which does what is usual with imports afterwards."""
+    domain = next(domain for domain in appliance.call("GET", "/domains").json["items"] if domain["name"] == "data")
+    yield domain["id"]
+    assert appliance.call("PATCH", f"/domains/{domain['id']}", {"steps": None}).json["steps"] == domain["steps"]
+
+
+def test_what_is_done_with_imports_is_told_and_changed(appliance, place):
+    usual = ["inspect", "verify-checksum", "decompress", "validate", "convert", "register"]
+    shorter = ["inspect", "validate", "register"]
+
+    assert appliance.call("GET", f"/domains/{place}", role="viewer").json["steps"] == usual
+    changed = appliance.call("PATCH", f"/domains/{place}", {"steps": shorter})
+    assert (changed.status, changed.json["steps"]) == (200, shorter)
+    assert appliance.call("GET", f"/domains/{place}").json["steps"] == shorter
+
+
+@pytest.mark.parametrize(
+    ("body", "says"),
+    [
+        ({}, "steps"),
+        ({"steps": "inspect"}, "steps"),
+        ({"steps": [1]}, "steps"),
+        ({"steps": [""]}, "steps"),
+        ({"steps": ["x" * 65]}, "steps"),
+        ({"steps": ["inspect"] * 65}, "steps"),
+        ({"steps": []}, "inspect cannot be left out"),
+        ({"steps": ["inspect", "sign", "validate", "register"]}, "no step sign is installed"),
+        ({"steps": None, "name": "other"}, "name"),
+    ],
+)
+def test_what_cannot_be_done_with_imports_is_422_and_changes_nothing(appliance, place, body, says):
+    reply = appliance.call("PATCH", f"/domains/{place}", body)
+
+    assert (reply.status, reply.json["code"]) == (422, "invalid"), reply.text
+    assert says in reply.json["detail"]
+    assert len(appliance.call("GET", f"/domains/{place}").json["steps"]) == 6
+
+
 def test_domains_tell_their_space(appliance):
     domains = appliance.call("GET", "/domains").json["items"]
 

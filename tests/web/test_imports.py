@@ -47,6 +47,16 @@ def test_an_import_is_a_transfer_that_ends_with_an_image(appliance, server):
     assert appliance.call("GET", f"/images/{found['image_id']}/data").body == DATA
 
 
+def test_what_an_image_is_given_is_told_everywhere(appliance, server):
+    about = {"tags": ["web"], "properties": {"year": "2027"}}
+    reply = appliance.call("POST", "/imports", wanted(server, **about), role="uploader")
+
+    assert reply.status == 201, reply.text
+    transfer = ended(appliance, reply.json)
+    image = appliance.call("GET", f"/images/{transfer['image_id']}").json
+    assert {name: transfer["import"][name] for name in about} == {name: image[name] for name in about} == about
+
+
 def test_a_query_tells_what_is_there(appliance, server):
     server.files["/disk.img"] = web_server.File(gzip.compress(DATA, 1))
 
@@ -83,6 +93,14 @@ BAD = {
     "a user in the url": ({"url": "http://me:hush@127.0.0.1/x"}, 422, "user-in-url"),
     "the metadata service": ({"url": "http://169.254.169.254:8080/latest"}, 403, "address-refused"),
     "another port": ({"url": "http://127.0.0.1:22/x"}, 403, "port-refused"),
+    "tags that are no list": ({"tags": "web"}, 422, "invalid"),
+    "a tag without end": ({"tags": ["x" * 256]}, 422, "invalid"),
+    "too many tags": ({"tags": ["web"] * 129}, 422, "invalid"),
+    "properties that are no texts": ({"properties": {"year": 2027}}, 422, "invalid"),
+    "a property that cannot be shown": ({"properties": {"year": "\0"}}, 422, "invalid"),
+    "too many properties": ({"properties": {str(number): "" for number in range(129)}}, 422, "invalid"),
+    "a format that nothing is stored as": ({"format": "vmdk"}, 422, "invalid"),
+    "a compressed raw disk": ({"format": "raw", "compressed": True}, 422, "invalid"),
     "a checksum that is none": ({"checksum": "xyz"}, 422, "bad-checksum"),
 }
 

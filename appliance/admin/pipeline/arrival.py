@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from appliance import errors
 from appliance.admin import admission, entries, models
 from appliance.admin.import_tools import Tools
+from appliance.admin.pipeline import installed, record
 from appliance.admin.pipeline.outcome import Failed
 from appliance.admin.pipeline.work import Work, current, source_of
 from appliance.admin.storing import Storing
@@ -92,9 +93,12 @@ class Arrival:
         self._work.check()
 
     def describe(self, *, tags: Sequence[str] = (), properties: Mapping[str, str] | None = None) -> None:
-        """The image gets these tags and properties too, when it is registered. Raises errors.Invalid."""
+        """The image gets these tags and properties too, when it is registered. Raises errors.Invalid, TypeError."""
+        more = properties or {}
+        if isinstance(tags, str) or not all(isinstance(word, str) for word in (*tags, *more, *more.values())):
+            raise TypeError("tags are a list of texts, and properties are texts by name")
         source = source_of(self._work.load())
-        words, pairs = entries.described([*source.tags, *tags], {**source.properties, **(properties or {})})
+        words, pairs = entries.described([*source.tags, *tags], {**source.properties, **more})
         self._work.keep(tags=words, properties=pairs)
 
     def read(self, start: int, end: int) -> bytes:
@@ -109,7 +113,7 @@ class Arrival:
             control.put_ticket(terms | {"timeout": READING})
             try:
                 volume = filling.Volume(self._tools.fleet.connections.images(transfer.host.id), ticket, transfer.host.name)
-                return b"".join(bytes(part) for part in volume.read(start, end, memoryview(bytearray(1 << 20))))
+                return b"".join(bytes(part) for part in volume.read(start, end, memoryview(bytearray(PIECE))))
             except filling.Lost:
                 raise errors.HostDown(host=transfer.host.name) from None
             finally:
@@ -137,6 +141,8 @@ class Arrival:
             return Storing(source.source_format, transfer.format, True)
         Storing.said(transfer.name, format, source.declared_format)
         storing = Storing.of(transfer.name, format, source.wanted_format, source.compressed)
+        if storing.converts and not record.has(source.steps, installed.CONVERT):
+            raise errors.FormatRefused(name=transfer.name, reason=f"it is {format}, and nothing is converted here")
         self._work.keep(source_format=format, target=storing.target(transfer.image_id or transfer.id, transfer.volume))
         with self._tools.ground.database.session() as session:
             for table, key in ((models.Transfer, transfer.id), (models.Image, transfer.image_id)):
@@ -189,7 +195,8 @@ class Arrival:
     def trim(self) -> None:
         """The file ends where what came ends: its volume may be larger, where nobody knew how much would come."""
         transfer = self._work.load()
-        if not source_of(transfer).converted:
+        # What has been judged has its size; it may have its name already, too.
+        if transfer.verdict is None:
             with self._tools.fleet.hosts.asking(transfer.host) as control:
                 control.shrink_volume(transfer.domain_id, transfer.volume, transfer.size)
 

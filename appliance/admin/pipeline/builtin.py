@@ -57,7 +57,7 @@ def _content(found: dict[str, Any]) -> str | None:
 
 def _described(found: dict[str, Any]) -> str:
     """As a person says it: "A qcow2 disk of 10 GiB with a GPT partition table, which a machine can start from."."""
-    words = f"{NAMES.get(found['format'], found['format'].upper() + ' disk')} of {units.size(found['virtual_size'])}"
+    words = f"{NAMES.get(found['format']) or 'A ' + found['format'].upper() + ' disk'} of {units.size(found['virtual_size'])}"
     if found["format"] == "iso":
         words += f" with the label {found['label']}" if found.get("label") else ""
     else:

@@ -33,10 +33,9 @@ def names() -> tuple[str, ...]:
     return (*(name for name in DEFAULT if name in found()), *sorted(found().keys() - set(DEFAULT)))
 
 
-def load(name: str) -> Step | None:
-    """The step of that name; None where it is not installed. Raises whatever its module does."""
-    point = found().get(name)
-    return None if point is None else point.load()
+def load(name: str) -> Step:
+    """The step of that name, which is installed. Raises whatever its module does."""
+    return found()[name].load()
 
 
 def checked(steps: Sequence[str]) -> list[str]:

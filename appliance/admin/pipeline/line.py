@@ -65,33 +65,43 @@ class Line:
 
     def _said(self, name: str) -> str:
         """What the step says at its end. Raises Failed, however else it ended; Closed; errors.HostDown, errors.HostRefused."""
+        if name not in installed.found():
+            raise Failed("step-missing", f"The step {name} of the storage domain's list is not installed any more.")
         try:
-            step = installed.load(name)
-            if step is None:
-                raise Failed("step-missing", f"The step {name} of the storage domain's list is not installed any more.")
-            said = self._ours(name, step) if name in installed.DEFAULT else self._theirs(name, step)
-        except (Closed, Failed, errors.HostDown, errors.HostRefused):
+            said = self._ours(name) if name in installed.DEFAULT else self._theirs(name)
+        except (Failed, errors.HostDown, errors.HostRefused, sa.exc.DBAPIError):
+            # Of what a database that is away says nothing is the step's fault.
             raise
         except Refused as refused:
-            raise Failed("step-refused", _shown(str(refused)) or f"The step {name} refuses the image.") from None
-        except Exception as error:
+            raise Failed("step-refused", _shown(refused) or f"The step {name} refuses the image.") from None
+        except (Exception, SystemExit) as error:
+            if isinstance(error, Closed) and self._over():
+                raise
             log.exception("Import %s: the step %s broke", self._id, name)
             raise Failed("step-failed", f"The step {name} broke ({type(error).__name__}): the log of the appliance says where.") from error
         if not isinstance(said, str | None):
-            raise Failed("step-nonsense", f"The step {name} answered with a {type(said).__name__}, and not with a text: it must be mended.")
+            raise Failed("step-nonsense", f"The step {name} answered with {type(said).__name__}, which is no text: it must be mended.")
         return said or ""
 
-    def _ours(self, name: str, step: installed.Step) -> object:
+    def _over(self) -> bool:
+        """There is no use in going on."""
+        try:
+            self._load()
+        except Closed:
+            return True
+        return self._stopping.is_set()
+
+    def _ours(self, name: str) -> object:
         """Hosts have limits for all that it does."""
         self._arrival = Arrival(self._tools, self._id, name, self._stopping)
-        return step(self._arrival)
+        return installed.load(name)(self._arrival)
 
-    def _theirs(self, name: str, step: installed.Step) -> object:
+    def _theirs(self, name: str) -> object:
         """In a thread of its own: nobody knows whether it ends. Raises Failed, Closed, and what it raises."""
         closing, limit = threading.Event(), self._tools.ground.config.import_step_timeout
         arrival = self._arrival = Arrival(self._tools, self._id, name, closing)
         future: futures.Future[object] = futures.Future()
-        threading.Thread(target=_work, args=(future, step, arrival), name=f"step {name}", daemon=True).start()
+        threading.Thread(target=_work, args=(future, name, arrival), name=f"step {name}", daemon=True).start()
         until = time.monotonic() + limit
         try:
             while not futures.wait([future], timeout=LOOK).done:
@@ -106,8 +116,12 @@ class Line:
     def _fail(self, name: str, failed: Failed) -> None:
         with self._tools.live.holding(self._id):
             transfer = self._load()
-            self._mark(name, status=record.FAILED, message=failed.sentence, jobs={})
-            self._tools.moves.move(transfer, Event.FAIL, reason=(failed.code, failed.sentence))
+            steps = record.with_step(source_of(transfer).steps, name, status=record.FAILED, message=failed.sentence, jobs={})
+            # In one transaction: whoever goes on after a crash leaves out no step that has failed.
+            with self._tools.ground.database.session() as session:
+                session.add(transfer)
+                source_of(transfer).steps = steps
+                self._tools.moves.within(session, transfer, Event.FAIL, reason=(failed.code, failed.sentence))
             self._tools.finalizing.advance(transfer)
 
     def _mark(self, name: str, **columns) -> None:
@@ -127,13 +141,13 @@ class Line:
         return transfer
 
 
-def _work(future: "futures.Future[object]", step: installed.Step, arrival: Arrival) -> None:
+def _work(future: "futures.Future[object]", name: str, arrival: Arrival) -> None:
     try:
-        future.set_result(step(arrival))
+        future.set_result(installed.load(name)(arrival))
     except BaseException as error:
         future.set_exception(error)
 
 
-def _shown(text: str) -> str:
+def _shown(said: object) -> str:
     """What somebody else's program says, as it can be shown."""
-    return "".join(character for character in text[:MOST_WORDS] if character.isprintable() or character == "\n")
+    return "".join(character for character in str(said)[:MOST_WORDS] if character.isprintable() or character == "\n").strip()

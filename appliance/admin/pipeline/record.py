@@ -34,6 +34,15 @@ def with_step(steps: Sequence[dict[str, Any]], name: str, **columns: Any) -> Ste
     return [{**step, **columns} if step["name"] == name else step for step in steps]
 
 
+def has(steps: Sequence[dict[str, Any]], name: str) -> bool:
+    return any(step["name"] == name for step in steps)
+
+
+def broken_off(steps: Sequence[dict[str, Any]], message: str) -> Steps:
+    """The step that runs will not come to its end: it has failed with `message`."""
+    return [{**step, "status": FAILED, "message": message, "jobs": {}} if step["status"] == RUNNING else step for step in steps]
+
+
 def failed(steps: Sequence[dict[str, Any]], code: str, message: str) -> Steps:
     """The streaming step that the error's `code` is about has failed with `message`; where it is about none, they are as they were."""
     blamed = installed.CHECKSUM if code == "wrong-checksum" else installed.DECOMPRESS if code.startswith("archive-") else None

@@ -100,18 +100,14 @@ class Work:
                         raise
                     raise Failed(refused.code, finalizing.sentence(refused.message)) from None
             if known is None:
-                self._remember(what, job["id"])
+                self._keep_jobs(transfer, self._jobs(transfer) | {what: job["id"]})
             return job
-
-    def _remember(self, what: str, job: str) -> None:
-        transfer = self.load()
-        self._keep_jobs(transfer, self._jobs(transfer) | {what: job})
 
     def _forget(self, what: str) -> None:
         """It is begun anew, and so is what was begun after it."""
-        transfer = self.load()
-        jobs = self._jobs(transfer)
-        self._keep_jobs(transfer, dict(list(jobs.items())[: list(jobs).index(what)]))
+        with self.held() as transfer:
+            jobs = self._jobs(transfer)
+            self._keep_jobs(transfer, dict(list(jobs.items())[: list(jobs).index(what)]))
 
     def _keep_jobs(self, transfer: models.Transfer, jobs: dict[str, str]) -> None:
         self.keep(steps=record.with_step(source_of(transfer).steps, self._step, jobs=jobs))

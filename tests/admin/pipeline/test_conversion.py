@@ -1,28 +1,12 @@
 """Imports of disks that are to be another file: converted on the host, verified, and the original gone only then."""
 
+import hashlib
+
 import pytest
 
-from tests.admin.importer import done
+from tests.admin.importer import done, file_of, image_of, states, step_of
 from tests.admin.pipeline import disks
 from tests.transfer.sources import web_server
-
-
-def states(transfer):
-    return {step.name: step.status for step in transfer.imported.steps}
-
-
-def message(transfer, name):
-    return next(step.message for step in transfer.imported.steps if step.name == name)
-
-
-def image_of(house, transfer):
-    return house.admin.images.get(transfer.image_id)
-
-
-def file_of(house, transfer):
-    image = image_of(house, transfer)
-    assert image.status == "ok", image.reason
-    return house.daemon.root / "data" / image.path.rpartition("/")[2]
 
 
 @pytest.mark.parametrize("format", ["raw", "qcow2"])
@@ -38,3 +22,30 @@ def test_a_disk_of_any_format_becomes_what_is_wanted(house, server, kind, format
     assert house.files() == [file_of(house, transfer).name]
     assert states(transfer)["convert"] == ("skipped" if kind == format else "done")
     assert states(transfer)["register"] == "done"
+
+
+@pytest.mark.parametrize("format", [None, "qcow2"])
+def test_a_qcow2_is_compressed_where_that_is_wanted(house, server, format):
+    server.files["/disk"] = web_server.File(disks.disk("qcow2"))
+
+    transfer = done(house, server, "/disk", format=format, compressed=True)
+
+    assert (transfer.phase, image_of(house, transfer).format) == ("finished_success", "qcow2")
+    assert file_of(house, transfer).stat().st_size < len(disks.disk("qcow2")) * 0.8
+    assert disks.contents(file_of(house, transfer), "qcow2") == disks.original()
+    assert house.files() == [file_of(house, transfer).name]
+
+
+def test_what_is_told_of_a_converted_image_is_the_new_files(house, server):
+    server.files["/disk"] = web_server.File(disks.disk("vdi"))
+
+    transfer = done(house, server, "/disk", checksum=hashlib.sha256(disks.disk("vdi")).hexdigest(), digests=("md5",))
+
+    image, stored = image_of(house, transfer), file_of(house, transfer).read_bytes()
+    assert (image.sha256, image.size, image.format) == (hashlib.sha256(stored).hexdigest(), len(stored), "qcow2")
+    assert house.admin.entries.get(house.ann, transfer.image_id).md5 == hashlib.md5(stored).hexdigest()
+    assert states(transfer)["verify-checksum"] == "done"
+    assert [step_of(transfer, name).message for name in ("validate", "convert")] == [
+        "A VDI disk of 8.00 MiB with the file system ext.",
+        "From vdi to qcow2.",
+    ]
