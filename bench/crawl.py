@@ -1,7 +1,8 @@
 """Uploads at 1 KiB/s: `python -m bench.crawl SPEC`, a JSON file with port, ca (or null) and targets, a list of [path, headers].
 
 All connect and send their headers, "ready" is printed, and with a line on standard input they begin to crawl. They stop at its end.
-The number of those that were answered or broken off before, which is a failure, is printed, and how many pieces all of them sent.
+The number of those that were answered or broken off before, which is a failure, is printed, and how many pieces all of them sent; what
+they were told stands on standard error.
 """
 
 import json
@@ -33,7 +34,10 @@ def main(spec: dict) -> None:
                 crowd[number].sendall(data)
             except OSError:
                 failed.add(number)
-    print(len(failed | {number for number, one in enumerate(crowd) if _has_ended(one)}), turn)
+    said = [words for number, one in enumerate(crowd) if (words := _said(one)) is not None or number in failed]
+    for words in said:
+        print(f"An upload that crawls ended: {words}", file=sys.stderr)
+    print(len(said), turn)
 
 
 def _join(port: int, context: ssl.SSLContext | None, path: str, headers: str) -> socket.socket:
@@ -45,16 +49,15 @@ def _join(port: int, context: ssl.SSLContext | None, path: str, headers: str) ->
     return one
 
 
-def _has_ended(one: socket.socket) -> bool:
-    """Whether there is an answer, or the end."""
+def _said(one: socket.socket) -> str | None:
+    """The answer's beginning, or how the connection ended; None if neither has come."""
     one.setblocking(False)
     try:
-        one.recv(1)
+        return one.recv(300).decode("latin-1") or "the connection was closed"
     except (BlockingIOError, ssl.SSLWantReadError):
-        return False
-    except OSError:
-        return True
-    return True
+        return None
+    except OSError as error:
+        return str(error)
 
 
 if __name__ == "__main__":

@@ -121,11 +121,14 @@ def _visitor(appliance: ours.Appliance) -> Ask:
             try:
                 connection.request(method, path, headers=headers)
                 response = connection.getresponse()
-                response.read()
+                text = response.read()
                 good = response.status == 200
-            except (OSError, http.client.HTTPException):
+                said = f"{response.status} {text[:300]!r}"
+            except (OSError, http.client.HTTPException) as error:
                 connection.close()
-                good = False
+                good, said = False, repr(error)
+            if not good:
+                print(f"{method} {path}: {said}, after {time.perf_counter() - began:.1f} s", file=sys.stderr)
             yield kind, time.perf_counter() - began, good
 
     return ask

@@ -5,6 +5,7 @@ import json
 import select
 import socket
 import ssl
+import struct
 import threading
 import urllib.parse
 from collections.abc import Iterator
@@ -196,8 +197,7 @@ def _connect(address: str, timeout: float, tls: ssl.SSLContext | None) -> socket
         sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
         try:
-            sock.settimeout(limit)
-            sock.connect(parts.path)
+            _knock(sock, parts.path, limit)
         except OSError:
             sock.close()
             raise
@@ -212,3 +212,14 @@ def _connect(address: str, timeout: float, tls: ssl.SSLContext | None) -> socket
     except OSError:
         sock.close()
         raise
+
+
+def _knock(sock: socket.socket, path: str, timeout: float) -> None:
+    """Connects to a unix socket. Raises TimeoutError, OSError."""
+    # With Python's own timeout, a crowd that comes at once would be refused: Linux does not let a socket that may not block wait in line.
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", int(timeout), int(timeout % 1 * 1e6)))
+    try:
+        sock.connect(path)
+    except BlockingIOError:
+        raise TimeoutError("timed out") from None
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", 0, 0))

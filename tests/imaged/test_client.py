@@ -263,3 +263,32 @@ def test_a_header_cannot_smuggle_a_line(pool):
         with pytest.raises(ValueError, match="line break"):
             connection.start("GET", "/ HTTP/1.1\nA: b", [])
         connection.discard()
+
+
+@contextlib.contextmanager
+def full_house(tmp_path):
+    """A unix socket that as many wait at as may, and nobody is let in. Yields its address and the listener."""
+    with socket.socket(socket.AF_UNIX) as listener, contextlib.ExitStack() as crowd:
+        listener.bind(str(tmp_path / "full"))
+        listener.listen(0)
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                one = crowd.enter_context(socket.socket(socket.AF_UNIX))
+                one.setblocking(False)
+                one.connect(str(tmp_path / "full"))
+        yield f"unix:{tmp_path / 'full'}", listener
+
+
+def test_who_comes_with_a_crowd_waits_in_line(tmp_path):
+    with full_house(tmp_path) as (address, listener):
+        let_in = threading.Timer(0.1, listener.accept)
+        let_in.start()
+        with client.Images(address, timeout=30).connection() as connection:
+            assert connection.sock.gettimeout() == 30
+        let_in.join()
+
+
+def test_who_waits_in_line_for_too_long_is_told_so(tmp_path):
+    with full_house(tmp_path) as (address, _), pytest.raises(client.Unreachable, match="timed out"):
+        with client.Images(address, timeout=0.1).connection():
+            pass
