@@ -15,9 +15,6 @@ SOCKET = "/run/imaged/control.sock"
 class Control(client.Control):
     """With what only people ask for."""
 
-    def tickets(self) -> list[dict]:
-        return self._call("GET", "/tickets")["tickets"]
-
     def remove_all(self) -> None:
         self._call("DELETE", "/tickets/")
 
@@ -117,7 +114,7 @@ def show(control: Control, ticket: str) -> None:
 @click.pass_obj
 def list_(control: Control, as_json: bool) -> None:
     """The tickets, one on a line: id, what it allows, what it does now, bytes transferred, size, URL."""
-    tickets = control.tickets()
+    tickets = list(control.tickets())
     if as_json:
         click.echo(json.dumps(tickets, indent=2))
         return

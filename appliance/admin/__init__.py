@@ -33,6 +33,7 @@ from appliance.admin.rounds import Rounds
 from appliance.admin.seal import Seal
 from appliance.admin.shown import Shown
 from appliance.admin.stores import Stores
+from appliance.admin.survey import Survey
 from appliance.admin.sweeping import Sweeping
 from appliance.admin.tasks import Tasks
 from appliance.admin.tending import Tending
@@ -104,7 +105,8 @@ class Admin:
         self.arrivals = Arrivals(ground, self.entries, self.stores, self.transfers, self.imports, copying, self.tasks)
         # What goes on unasked.
         tending = Tending(ground, fleet, live, moves, finalizing, resuming, bell)
-        rounds = Rounds(ground, fleet, live, tending, self.enrolment, self.images, Digesting(ground, fleet))
+        survey = Survey(ground, fleet, live, tending)
+        rounds = Rounds(ground, fleet, live, survey, tending, self.enrolment, self.images, Digesting(ground, fleet))
         sweeping = Sweeping(ground, self.disks, self.logins, self.tokens, self.enrolment, self.tasks)
         self.monitor = Monitor(ground, fleet, rounds, tending, sweeping, bell)
         sessions.on_stopped = self.monitor.stopped

@@ -4,6 +4,7 @@ import contextlib
 import os
 import pathlib
 from collections.abc import Iterator
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import orm
@@ -29,8 +30,9 @@ class Database:
             self.engine = self._open_sqlite()
         else:
             self.engine = sa.create_engine(self.url, pool_pre_ping=True, **POOL)
+        self._reader = self.engine.execution_options(reading=True)
         self._write = orm.sessionmaker(self.engine, expire_on_commit=False)
-        self._read = orm.sessionmaker(self.engine.execution_options(reading=True), expire_on_commit=False)
+        self._read = orm.sessionmaker(self._reader, expire_on_commit=False)
 
     def migrate(self) -> None:
         """Brings the tables to this version. Repeatable: either the whole step is done, or nothing."""
@@ -63,6 +65,12 @@ class Database:
         """One transaction that only reads: it sees one state, and waits for nobody."""
         with self._read() as session, session.begin():
             yield session
+
+    def row(self, query: sa.Select, **values: object) -> Any:
+        """The one row of `query`, which names columns, or None."""
+        # For what each request asks: a session with its objects takes six times as long.
+        with self._reader.begin() as connection:
+            return connection.execute(query, values).one_or_none()
 
     def close(self) -> None:
         self.engine.dispose()

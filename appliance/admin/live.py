@@ -4,8 +4,8 @@ import contextlib
 import dataclasses
 import math
 import threading
-from collections.abc import Iterator
-from typing import Protocol
+from collections.abc import Iterable, Iterator
+from typing import Any, Protocol
 
 import sqlalchemy as sa
 
@@ -39,11 +39,20 @@ class Run(Protocol):
 
 @dataclasses.dataclass(frozen=True)
 class Progress:
-    """What the host told last: `durable` ranges, bytes `transferred` at all, and whether the client's last word was a flush."""
+    """What the host told last: `durable` ranges, bytes `transferred` at all, and whether the client's last word was a flush.
+
+    `asked`: when it was asked, on the steady clock.
+    """
 
     durable: tuple[ranges.Range, ...]
     transferred: int
     flushed: bool = False
+    asked: float = 0.0
+
+    @property
+    def columns(self) -> dict[str, Any]:
+        """As the database has it."""
+        return {"durable": [list(pair) for pair in self.durable], "transferred_bytes": self.transferred}
 
 
 class Live:
@@ -58,7 +67,8 @@ class Live:
         self._held: dict[str, tuple[threading.RLock, int]] = {}
         self._beats: dict[str, float] = {}
         self._progress: dict[str, Progress] = {}
-        self._kept: dict[str, float] = {}
+        #: When each was last written down, and what.
+        self._kept: dict[str, tuple[float, dict[str, Any]]] = {}
         self._renewed: dict[str, float] = {}
         #: Imports, by transfer: those that fetch, and how the others stood when they ended.
         self.imports: dict[str, Run] = {}
@@ -128,14 +138,15 @@ class Live:
             return
         with self._fleet.hosts.asking(transfer.host) as control:
             try:
+                asked = self._ground.clock.steady()
                 told = control.ticket(transfer.ticket)
                 # What exports a disk may have died while the daemon lives.
                 url = preparing.prepare(control, transfer) if transfer.export else told["url"]
                 if url != told["url"]:
                     control.put_ticket(self._terms(transfer, url))
-                self._learn(transfer, told)
+                self._learn(transfer, told, asked)
                 self._admit(transfer)
-                if self._ground.clock.steady() - self._renewed.get(transfer.id, 0.0) >= self._ground.config.ticket_lifetime / 4:
+                if self._stale(transfer.id):
                     control.renew_ticket(transfer.ticket, self._ground.config.ticket_lifetime)
                     self._renewed[transfer.id] = self._ground.clock.steady()
                 return
@@ -158,7 +169,8 @@ class Live:
         try:
             with self._fleet.hosts.asking(transfer.host) as control:
                 with contextlib.suppress(client.Refused):
-                    self._learn(transfer, control.ticket(transfer.ticket))
+                    asked = self._ground.clock.steady()
+                    self._learn(transfer, control.ticket(transfer.ticket), asked)
                 control.delete_ticket(transfer.ticket)
                 preparing.release(control, transfer)
                 if not transfer.export and not kinds.download(transfer):
@@ -187,14 +199,41 @@ class Live:
 
     def keep(self, transfer: models.Transfer, **columns) -> None:
         """Writes what has arrived to the database, with other `columns` of the transfer."""
-        progress = self.progress(transfer)
-        columns |= {"durable": [list(pair) for pair in progress.durable], "transferred_bytes": progress.transferred}
-        columns["updated_at"] = self._ground.clock.now()
+        known = self.progress(transfer).columns
+        columns |= known | {"updated_at": self._ground.clock.now()}
         with self._ground.database.session() as session:
             session.execute(sa.update(models.Transfer).where(models.Transfer.id == transfer.id).values(**columns))
         for name, value in columns.items():
             sa.orm.attributes.set_committed_value(transfer, name, value)
-        self._kept[transfer.id] = self._ground.clock.steady()
+        self._kept[transfer.id] = self._ground.clock.steady(), known
+
+    def hear(self, transfer_id: str, told: dict, asked: float) -> bool:
+        """Learns of an upload from what its host told of all tickets when it was `asked`. False if it must be tended by itself."""
+        with self.holding(transfer_id, wait=False) as free:
+            before = self._progress.get(transfer_id)
+            if not free or before is None or self._stale(transfer_id):
+                return False
+            if before.asked < asked:
+                progress = Progress(tuple(ranges.merged(told["durable"])), int(told["transferred"]), bool(told.get("flushed")), asked)
+                self._take(transfer_id, progress, before, active=told["active"])
+        return True
+
+    def keep_due(self, transfer_ids: Iterable[str]) -> None:
+        """Writes what has arrived of those that moved since they were last written down, each once in a while: all in one transaction."""
+        due = [transfer_id for transfer_id in transfer_ids if self._due(transfer_id)]
+        if not due:
+            return
+        now, row = self._ground.clock.steady(), models.Transfer
+        # Not one whose ticket was revoked meanwhile: what it has in the end is written already.
+        change = sa.update(row).where(row.id == sa.bindparam("key"), row.ticket.is_not(None))
+        names = ("durable", "transferred_bytes", "updated_at")
+        with self._ground.database.session() as session:
+            # Now that nobody else writes: nothing older than what another thread has learned and written.
+            known = {transfer_id: progress.columns for transfer_id in due if (progress := self._progress.get(transfer_id))}
+            rows = [{"key": key, **columns, "updated_at": self._ground.clock.now()} for key, columns in known.items()]
+            if rows:
+                session.connection().execute(change.values({name: sa.bindparam(name) for name in names}), rows)
+        self._kept |= {transfer_id: (now, columns) for transfer_id, columns in known.items()}
 
     def forget(self, transfer_id: str) -> None:
         """The transfer has ended: nothing of it needs to be remembered."""
@@ -241,19 +280,32 @@ class Live:
         """What is durable of the file when nobody writes any more."""
         with contextlib.suppress(client.Refused):
             durable = tuple(ranges.merged(control.volume(transfer.domain_id, transfer.volume)["durable"]))
-            self._progress[transfer.id] = dataclasses.replace(self.progress(transfer), durable=durable)
+            self._progress[transfer.id] = dataclasses.replace(self.progress(transfer), durable=durable, asked=self._ground.clock.steady())
 
-    def _learn(self, transfer: models.Transfer, told: dict) -> None:
+    def _learn(self, transfer: models.Transfer, told: dict, asked: float) -> None:
         before = self.progress(transfer)
         durable = ranges.merged([*told["durable"], *(before.durable if transfer.export else ())])
-        progress = Progress(tuple(durable), int(told["transferred"]), bool(told.get("flushed")))
-        if told["active"] or progress.transferred > before.transferred:
-            # Bytes that go straight to the host, past our sessions, are a sign of life too.
-            self.beat(transfer.id)
-        elif kinds.of_disk(transfer):
+        progress = Progress(tuple(durable), int(told["transferred"]), bool(told.get("flushed")), asked)
+        if not self._take(transfer.id, progress, before, active=told["active"]) and kinds.of_disk(transfer):
             self._beats[transfer.id] = max(self._beats.get(transfer.id, 0.0), self._ground.clock.steady() - told["idle_time"])
-        self._progress[transfer.id] = progress
-        known = [[start, end] for start, end in progress.durable], progress.transferred
-        due = self._ground.clock.steady() - self._kept.get(transfer.id, -KEEP) >= KEEP
-        if due and known != (transfer.durable, transfer.transferred_bytes):
+        written = {"durable": transfer.durable, "transferred_bytes": transfer.transferred_bytes}
+        if progress.columns != written and self._due(transfer.id):
             self.keep(transfer)
+
+    def _take(self, transfer_id: str, progress: Progress, before: Progress, *, active: bool) -> bool:
+        """What has arrived is `progress` now. True if its client is there: bytes past our sessions show it, too."""
+        self._progress[transfer_id] = progress
+        moves = active or progress.transferred > before.transferred
+        if moves:
+            self.beat(transfer_id)
+        return moves
+
+    def _stale(self, transfer_id: str) -> bool:
+        """Its ticket is to be renewed."""
+        return self._ground.clock.steady() - self._renewed.get(transfer_id, 0.0) >= self._ground.config.ticket_lifetime / 4
+
+    def _due(self, transfer_id: str) -> bool:
+        """What has arrived may be written down again, if it is something else."""
+        written, known = self._kept.get(transfer_id, (-KEEP, None))
+        progress = self._progress.get(transfer_id)
+        return progress is not None and self._ground.clock.steady() - written >= KEEP and progress.columns != known

@@ -19,6 +19,9 @@ MAX_REMEMBERED = 10_000
 #: Locks that the names share.
 TURNS = 64
 
+#: Whose login it is, and until when.
+OWNER = sa.select(*users.VIEW, models.Login.expires_at).join(models.Login.user).where(models.Login.digest == sa.bindparam("digest"))
+
 
 class Logins:
     """After `login_attempts` failures within the `login_window` a name, or an address, has to wait."""
@@ -61,11 +64,8 @@ class Logins:
 
     def user(self, secret: str) -> views.User | None:
         """The user whose login this is; None for one that is unknown, ended or expired."""
-        with self._ground.database.reading() as session:
-            login = session.get(models.Login, digests.of(secret))
-            if login is None or login.expires_at <= self._ground.clock.now():
-                return None
-            return users.view(login.user)
+        found = self._ground.database.row(OWNER, digest=digests.of(secret))
+        return users.view(found) if found and found.expires_at > self._ground.clock.now() else None
 
     def logout(self, secret: str) -> None:
         """Ends the login. Does nothing if there is none."""

@@ -5,7 +5,7 @@ import logging
 import sqlalchemy as sa
 
 from appliance import errors
-from appliance.admin import digesting, enrolment, images, live, models, phases, tending
+from appliance.admin import digesting, enrolment, images, live, models, survey, tending
 from appliance.admin.fleet import Fleet
 from appliance.admin.ground import Ground
 
@@ -21,6 +21,7 @@ class Rounds:
         ground: Ground,
         fleet: Fleet,
         live: live.Live,
+        survey: survey.Survey,
         tending: tending.Tending,
         enrolment: enrolment.Enrolment,
         images: images.Images,
@@ -29,6 +30,7 @@ class Rounds:
         self._ground = ground
         self._fleet = fleet
         self._live = live
+        self._survey = survey
         self._tending = tending
         self._enrolment = enrolment
         self._images = images
@@ -44,20 +46,13 @@ class Rounds:
         else:
             self._known.discard(host.id)
         soon = False
-        for transfer_id in self._unfinished(host):
+        for transfer_id in self._survey.make(host, up):
             # One that has stopped answering meanwhile would be waited for with each of its transfers.
             soon |= self._tending.tend(transfer_id, up and not self._fleet.hosts.silent(host.id))
         if up:
             self._images.tend(host)
             self._digesting.tend(host)
         return soon
-
-    def _unfinished(self, host: models.Host) -> list[str]:
-        """The ids of its transfers that have not ended, the oldest first."""
-        finished = models.Transfer.phase.in_([str(phase) for phase in phases.FINISHED])
-        mine = sa.select(models.Transfer.id).where(~finished, models.Transfer.host_id == host.id)
-        with self._ground.database.reading() as session:
-            return list(session.scalars(mine.order_by(models.Transfer.created_at)))
 
     def _acquaint(self, host: models.Host) -> None:
         """What there is to see to on a host that answers: its certificate, what it still has of before, the domains that it sees."""

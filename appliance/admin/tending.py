@@ -46,6 +46,10 @@ class Tending:
         """The transfer's domain is full: what the data path has met, and no look would show. Does not block."""
         self._full.add(transfer_id)
 
+    def content(self, transfer_id: str) -> bool:
+        """Neither its domain nor its client, who beats, gives cause to look at it."""
+        return transfer_id not in self._full and self._live.silence(transfer_id) <= self._ground.config.heartbeat_timeout
+
     def tend(self, transfer_id: str, up: bool) -> bool:
         """A look at the transfer, whose host answers or not. True if there is something that will be done soon.
 

@@ -12,6 +12,13 @@ from appliance.admin.ground import Ground
 #: Lets people, and scanners for leaked secrets, recognise one.
 PREFIX = "iat_"
 
+#: Whose it is, until when, and with what bounds.
+OWNER = (
+    sa.select(*users.VIEW, models.Token.expires_at, models.Token.scope)
+    .join(models.Token.user)
+    .where(models.Token.digest == sa.bindparam("digest"))
+)
+
 
 class Tokens:
     def __init__(self, ground: Ground):
@@ -45,11 +52,10 @@ class Tokens:
         if not secret.startswith(PREFIX):
             return None
         # Looked up by its digest: how long that takes tells nothing of any token.
-        with self._ground.database.reading() as session:
-            token = session.scalar(sa.select(models.Token).where(models.Token.digest == digests.of(secret)))
-            if token is None or token.expires_at <= self._ground.clock.now():
-                return None
-            return rights.within(users.view(token.user), token.scope)
+        found = self._ground.database.row(OWNER, digest=digests.of(secret))
+        if found is None or found.expires_at <= self._ground.clock.now():
+            return None
+        return rights.within(users.view(found), found.scope)
 
     def all(self, user_name: str | None = None) -> tuple[views.Token, ...]:
         """All tokens, or one user's, newest first; without the secrets."""

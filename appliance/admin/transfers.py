@@ -42,6 +42,12 @@ STATES: dict[str, tuple[Phase, ...]] = {
 CANCELLED = (Phase.CANCELLED_SYSTEM, Phase.FINALIZING_FAILURE, Phase.FINISHED_FAILURE)
 FINALIZED = (Phase.FINALIZING_SUCCESS, Phase.FINISHED_SUCCESS)
 
+#: Who looks at a transfer does not ask which hosts see its domain.
+SHOWN = (orm.lazyload(models.Transfer.domain, models.Domain.seen_by),)
+#: What a heartbeat asks of a transfer.
+BEATING = ("id", "phase", "reason", "client", "direction", "owner_id", "durable", "transferred_bytes")
+BEAT = sa.select(*(getattr(models.Transfer, name) for name in BEATING)).where(models.Transfer.id == sa.bindparam("id"))
+
 #: The host hashes at most 64 ranges of 64 MiB at once; a piece has at most 1 MiB.
 DIGESTS = 32
 
@@ -89,14 +95,18 @@ class Transfers:
 
     def get(self, user: views.User, transfer_id: str) -> views.Transfer:
         """As it is now: of a running upload the host is asked what has arrived. Every role may look. Raises errors.NotFound."""
-        transfer = self._load(transfer_id)
-        if transfer.phase == Phase.TRANSFERRING and not self._fleet.hosts.silent(transfer.host.id):
-            transfer = self._asked(transfer)
+        with self._live.holding(transfer_id, wait=False) as free:
+            with self._ground.database.reading() as session:
+                transfer = find(session, transfer_id, *SHOWN)
+            # Who works on it now knows better, and a host that is silent could be waited for for long.
+            if free and transfer.phase == Phase.TRANSFERRING and not self._fleet.hosts.silent(transfer.host.id):
+                with contextlib.suppress(errors.HostDown, errors.HostRefused, errors.NoSpace):
+                    self._live.tend(transfer)
         return self._shown.view(user, transfer)
 
     def page(self, user: views.User, *, state: str | None = None, limit: int = lists.LIMIT, after: str | None = None) -> views.Page:
         """Transfers, newest first; `state` is running, unfinished or finished. Raises errors.Invalid."""
-        query = lists.newest_first(sa.select(models.Transfer), models.Transfer, after)
+        query = lists.newest_first(sa.select(models.Transfer).options(*SHOWN), models.Transfer, after)
         if state is not None:
             if state not in STATES:
                 raise errors.Invalid(field="state", reason=f"it must be one of {', '.join(STATES)}")
@@ -133,7 +143,10 @@ class Transfers:
 
     def heartbeat(self, user: views.User, transfer_id: str) -> views.Beat:
         """The client is there. Answers how it stands, in every phase. Raises errors.NotFound, Forbidden."""
-        transfer = self._own(user, transfer_id, "keep this upload alive")
+        transfer = self._ground.database.row(BEAT, id=transfer_id)
+        if transfer is None:
+            raise errors.NotFound(what="transfer")
+        rights.change_transfer(user, transfer, "keep this upload alive")
         if transfer.phase in phases.LIVE:
             self._live.beat(transfer_id)
         progress = self._live.progress(transfer)
@@ -245,14 +258,6 @@ class Transfers:
                     return []
                 raise
 
-    def _asked(self, transfer: models.Transfer) -> models.Transfer:
-        """The transfer, with what its host tells at this moment, unless somebody works on it or the host does not answer."""
-        with self._live.holding(transfer.id, wait=False) as free, contextlib.suppress(errors.HostDown, errors.HostRefused, errors.NoSpace):
-            transfer = self._load(transfer.id)
-            if free and transfer.phase == Phase.TRANSFERRING:
-                self._live.tend(transfer)
-        return transfer
-
     def _to_resume(self, user: views.User, transfer_id: str) -> models.Transfer:
         transfer = self._own(user, transfer_id, "resume this transfer")
         if transfer.host_id and self._fleet.hosts.silent(transfer.host.id):
@@ -270,9 +275,9 @@ class Transfers:
         return transfer
 
 
-def find(session: orm.Session, transfer_id: str) -> models.Transfer:
+def find(session: orm.Session, transfer_id: str, *options: orm.interfaces.ORMOption) -> models.Transfer:
     """Raises errors.NotFound."""
-    transfer = session.get(models.Transfer, transfer_id)
+    transfer = session.get(models.Transfer, transfer_id, options=options)
     if transfer is None:
         raise errors.NotFound(what="transfer")
     return transfer

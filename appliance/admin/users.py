@@ -5,6 +5,7 @@ import hashlib
 import hmac
 import secrets
 import threading
+from typing import Any
 
 import argon2
 import sqlalchemy as sa
@@ -124,7 +125,12 @@ class Users:
         return found
 
 
-def view(user: models.User) -> views.User:
+#: The columns of a `view`.
+VIEW = (models.User.id, models.User.name, models.User.role, models.User.created_at)
+
+
+def view(user: Any) -> views.User:
+    """Of a user, or of a row with the columns VIEW."""
     return views.User(id=user.id, name=user.name, role=user.role, created_at=user.created_at)
 
 

@@ -13,6 +13,8 @@ from imaged.client.failures import unreachable
 
 #: Seconds that the host has for what waits for its disk: allocating a volume, bringing one to stable storage.
 DISK = 300.0
+#: Tickets in one answer.
+TICKETS = 50
 
 
 class Control:
@@ -165,9 +167,18 @@ class Control:
         """Adds or replaces a ticket: the contract's fields, `uuid` among them."""
         self._call("PUT", _path("tickets", ticket["uuid"]), ticket)
 
-    def tickets(self) -> list[dict]:
-        """All that it has."""
-        return self._call("GET", "/tickets")["tickets"]
+    def tickets(self) -> Iterator[dict]:
+        """All that it has, in the order of their ids. A crowd of them is not one answer: asked for some at a time, each is soon said."""
+        after = ""
+        page: list[dict] = []
+        while not after or len(page) == TICKETS:
+            page = self._call("GET", "/tickets?" + urllib.parse.urlencode({"after": after, "limit": TICKETS}))["tickets"]
+            # A daemon of before gives all of them at once, whatever it is asked.
+            page = [ticket for ticket in page if ticket["uuid"] > after]
+            yield from page
+            if not page:
+                return
+            after = page[-1]["uuid"]
 
     def ticket(self, ticket_id: str) -> dict:
         return self._call("GET", _path("tickets", ticket_id))

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from imaged import errors, handlers, terms
+from imaged import errors, handlers, headers, terms
 from imaged import tickets as tickets_
 from imaged.message import Request, Response
 
@@ -18,7 +18,10 @@ class All:
         self._tickets = tickets
 
     def get(self, request: Request) -> Response:
-        return handlers.json_response({"tickets": [ticket.status() for ticket in self._tickets.all()]})
+        """In the order of their ids; with the parameter `limit` at most so many, and with `after` those behind that id."""
+        after, limit = request.query.get("after", ""), headers.number(request, "limit", None)
+        wanted = [ticket for ticket in self._tickets.all() if ticket.terms.uuid > after]
+        return handlers.json_response({"tickets": [ticket.status() for ticket in wanted[:limit]]})
 
 
 class Tickets:

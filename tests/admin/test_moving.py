@@ -142,7 +142,7 @@ def test_another_host_goes_on_for_a_dead_one_which_is_weeded_when_it_is_back(hou
     dead.restore()
     assert [told["transfer_id"] for told in control.tickets()] == [transfer.id]
     look(house)
-    assert control.tickets() == []
+    assert list(control.tickets()) == []
     assert put(house, house.twin, old, b"x" * 512) == 403
     finish(house, transfer, data)
 

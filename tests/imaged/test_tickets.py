@@ -6,6 +6,7 @@ import os
 import pytest
 
 from imaged import client
+from imaged.client import control
 from imaged.ticket import GRACE
 from tests.imaged.conftest import ask, wait
 
@@ -163,6 +164,32 @@ def test_all_tickets_can_be_listed_and_revoked_at_once(daemon, image):
     assert daemon.command("DELETE", "/tickets/").status == 204
     assert json.loads(daemon.command("GET", "/tickets").body) == {"tickets": []}
     assert [daemon.get(ticket).code for ticket in ids] == ["no-ticket"] * 2
+
+
+def test_tickets_are_listed_some_at_a_time(daemon, image, monkeypatch):
+    ids = sorted(daemon.ticket(image) for _ in range(5))
+
+    listed = json.loads(daemon.command("GET", f"/tickets?after={ids[0]}&limit=3").body)["tickets"]
+    assert [ticket["uuid"] for ticket in listed if ticket["uuid"] in ids] == [one for one in ids[1:] if one <= listed[-1]["uuid"]]
+    assert len(listed) == 3
+
+    monkeypatch.setattr(control, "TICKETS", 2)
+    every = [ticket["uuid"] for ticket in daemon.control.tickets()]
+    assert every == sorted(set(every)) and set(ids) <= set(every)
+
+
+def test_all_tickets_of_a_daemon_that_does_not_count_are_told_once(daemon, monkeypatch):
+    monkeypatch.setattr(control, "TICKETS", 2)
+    asked = []
+    monkeypatch.setattr(daemon.control, "_call", lambda _, target: asked.append(target) or {"tickets": [{"uuid": "a"}, {"uuid": "b"}]})
+
+    assert [ticket["uuid"] for ticket in daemon.control.tickets()] == ["a", "b"]
+    assert len(asked) == 2
+
+
+@pytest.mark.parametrize("limit", ["", "-1", "many", "1.5", "9" * 30])
+def test_a_limit_that_is_no_number_is_refused(daemon, limit):
+    assert daemon.command("GET", f"/tickets?limit={limit}").status == 400
 
 
 def test_a_method_that_tickets_lack_is_405(daemon):
