@@ -7,6 +7,7 @@ from tests.e2e.product import Product
 #: The longest files: each is one worker's, and whoever began the last of them late would keep the others waiting.
 LONGEST = (
     "e2e/test_kill.py",
+    "e2e/test_import_kills.py",
     "browser/test_hosts.py",
     "e2e/test_hosts.py",
     "e2e/test_proxies.py",

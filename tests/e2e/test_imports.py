@@ -1,63 +1,135 @@
-"""An import while appliance and host daemon are killed: it ends with the right image, once, and nothing is left over."""
+"""Real images by URL into the running product: ISOs of packages, a disk in every format and packing, from nginx and over TLS."""
 
+import datetime
+import hashlib
 import pathlib
-import random
-import threading
+import ssl
 
-from tests.e2e.product import wait_for
-from tests.transfer.sources import web_server
+import pytest
 
-MIB = 1 << 20
-SIZE = 24 * MIB + 512
+from appliance import certificates
+from tests.admin.pipeline import disks
+from tests.e2e.product import Product, wait_for
+from tests.transfer.sources import nginx, web_server
+from tests.transfer.test_unpack import PACK
+
+GRUB = pathlib.Path("/usr/lib/grub-rescue/grub-rescue-cdrom.iso")
+#: Of the disk: its format, how it is packed, and what it is to be stored as.
+WISHES = [
+    ("raw", None, "qcow2"),
+    ("qcow2", None, "raw"),
+    ("vmdk", None, None),
+    ("vdi", None, "raw"),
+    ("vhd", None, "qcow2"),
+    ("vhd-fixed", None, "raw"),
+    ("vhdx", None, None),
+    ("vmdk", "gzip", "raw"),
+    ("vhdx", "bzip2", "qcow2"),
+    ("raw", "xz", None),
+    ("vdi", "zstd", "raw"),
+]
 
 
-class Paced:
-    """A handler's output, a MiB at a time, until somebody is in a hurry."""
-
-    def __init__(self, output, hurry: threading.Event):
-        self._output = output
-        self._hurry = hurry
-
-    def write(self, data: bytes) -> None:
-        for start in range(0, len(data), MIB):
-            self._output.write(data[start : start + MIB])
-            self._hurry.wait(0.3)
-
-    def __getattr__(self, name):
-        return getattr(self._output, name)
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory):
+    """A directory with an authority (ca.pem) that nobody knows, and a server's certificate of it."""
+    directory = tmp_path_factory.mktemp("authority")
+    ca, key = certificates.authority(directory)
+    certificates.server(directory, ca, key, ["127.0.0.1"], datetime.datetime.now(datetime.UTC))
+    return directory
 
 
-def test_an_import_survives_kills_of_appliance_and_daemon(own_product):
-    data = random.Random(3).randbytes(SIZE)
-    hurry = threading.Event()
+@pytest.fixture(scope="module")
+def importer(tmp_path_factory, authority):
+    """A product that may import from this machine, and knows the authority."""
+    settings = {"import_allow": "127.0.0.1", "import_ports": "1-65535", "import_ca": authority / "ca.pem"}
+    product = Product(tmp_path_factory.mktemp("importer") / "state", monitor_interval=0.2, **settings)
+    product.start()
+    yield product
+    assert product.stop() == 0
 
-    def slowly(handler):
-        handler.wfile = Paced(handler.wfile, hurry)
-        handler.give()
 
+@pytest.fixture
+def server():
     with web_server.serving() as server:
-        server.files["/disk.img"] = web_server.File(data)
-        product = own_product(monitor_interval=0.2, import_allow="127.0.0.1", import_ports=server.server_port)
-        server.scripts += [slowly] * 50
-        transfer = product.ok("POST", "/imports", {"url": server.url("/disk.img"), "domain": "data"})
+        yield server
 
-        def progress(before: int) -> int:
-            """What is durable, once that is more than before."""
-            return wait_for(
-                lambda: (found := product.transfer(transfer["id"])["durable_bytes"]) > before and found, f"more than {before} bytes"
-            )
 
-        arrived = progress(0)
-        product.kill()
-        product.start()
-        progress(arrived)
-        product.kill_daemon()
-        hurry.set()
-        finished = product.finished(transfer["id"])
+@pytest.fixture
+def secure(authority):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(authority / "server.pem", authority / "server.key")
+    with web_server.serving(context) as server:
+        yield server
 
-        assert finished["phase"] == "finished_success", finished
-        assert any(each and not each.startswith("bytes=0-") for each in server.asked("Range")), "it went on where it was"
-    (image,) = product.ok("GET", "/images")["items"]
-    assert pathlib.Path(image["path"]).read_bytes() == data
-    left = [path.name for path in pathlib.Path(image["path"]).parent.iterdir() if path.name != ".image-domain"]
-    assert left == [f"{image['id']}.img"]
+
+def begin(product, url, **wish):
+    return product.ok("POST", "/imports", {"url": url, "domain": "data", **wish})
+
+
+def states(transfer):
+    return {step["name"]: step["status"] for step in transfer["import"]["steps"]}
+
+
+def taken(product, transfer):
+    """The image that became of the import; and its file, which is the only one of it."""
+    assert transfer["phase"] == "finished_success", transfer
+    image = product.ok("GET", f"/images/{transfer['image_id']}")
+    assert image["status"] == "ok"
+    path = pathlib.Path(image["path"])
+    assert [each for each in path.parent.iterdir() if image["id"] in each.name] == [path]
+    return image, path
+
+
+def test_a_packages_iso_comes_over_tls_and_is_kept_as_it_is(importer, secure):
+    secure.files["/grub.iso"] = web_server.File(GRUB.read_bytes())
+
+    transfer = importer.finished(begin(importer, secure.url("/grub.iso"))["id"])
+
+    image, path = taken(importer, transfer)
+    assert (image["format"], image["label"], image["bootable"]) == ("iso", "ISOIMAGE", True)
+    assert path.read_bytes() == GRUB.read_bytes()
+    assert states(transfer)["convert"] == "skipped"
+    told = next(step["message"] for step in transfer["import"]["steps"] if step["name"] == "validate")
+    assert told == "An ISO image of 4.85 MiB with the label ISOIMAGE, which a machine can start from."
+
+
+@pytest.mark.parametrize(("kind", "packing", "wanted"), WISHES, ids=["-".join(filter(None, wish)) for wish in WISHES])
+def test_a_disk_of_any_format_and_packing_becomes_what_is_wanted(importer, server, kind, packing, wanted):
+    data = PACK[packing](disks.disk(kind)) if packing else disks.disk(kind)
+    server.files["/disk"] = web_server.File(data)
+    format = wanted or ("raw" if kind == "raw" else "qcow2")
+
+    checksum = hashlib.sha256(data).hexdigest()
+    request = begin(importer, server.url("/disk"), format=wanted, checksum=checksum, name="-".join(filter(None, (kind, packing))))
+    transfer = importer.finished(request["id"])
+
+    image, path = taken(importer, transfer)
+    assert (image["format"], image["virtual_size"]) == (format, disks.SIZE)
+    assert disks.contents(path, format) == disks.original()
+    assert (transfer["import"]["source_format"], transfer["import"]["compression"]) == (kind.removesuffix("-fixed"), packing)
+    assert states(transfer) == {
+        **dict.fromkeys(("inspect", "verify-checksum", "validate", "register"), "done"),
+        "decompress": "done" if packing else "skipped",
+        "convert": "skipped" if kind == format else "done",
+    }
+
+
+def test_a_foreign_disk_from_nginx_goes_on_after_a_pause_where_it_was(importer, tmp_path):
+    files = tmp_path / "files"
+    files.mkdir()
+    (files / "disk.vhd").write_bytes(disks.disk("vhd-fixed"))
+
+    with nginx.serving(tmp_path, files, rate="512k") as address:
+        transfer = begin(importer, f"{address}/disk.vhd", format="qcow2")
+        wait_for(lambda: importer.transfer(transfer["id"])["durable_bytes"], "the first bytes")
+        importer.ok("POST", f"/transfers/{transfer['id']}/pause")
+        paused = importer.transfer(transfer["id"])
+        importer.ok("POST", f"/transfers/{transfer['id']}/resume")
+        finished = importer.finished(transfer["id"])
+
+    _, path = taken(importer, finished)
+    [[start, end]] = paused["durable"]
+    assert (paused["phase"], start) == ("paused_user", 0)
+    assert (tmp_path / nginx.LOG).read_text().splitlines()[-1] == f"206 bytes={end}-"
+    assert disks.contents(path, "qcow2") == disks.original()

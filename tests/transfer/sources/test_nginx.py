@@ -1,22 +1,17 @@
 """A real web server as source: nginx, with its ranges, its validators and its redirects."""
 
 import hashlib
-import os
 import random
-import shutil
-import subprocess
 import uuid
 
-import psutil
 import pytest
 
 from appliance import errors
 from appliance.transfer import fetch, sources
 from appliance.transfer.sources import checksums, guard
 from imaged import client
-from tests import ports
 from tests.transfer.sources import web_server
-from tests.waiting import wait_for
+from tests.transfer.sources.nginx import serving
 
 DATA = random.Random(3).randbytes(5 << 20)
 
@@ -29,23 +24,8 @@ def nginx(tmp_path_factory):
     files.mkdir()
     (files / "disk.img").write_bytes(DATA)
     (files / "SHA256SUMS").write_text(f"{hashlib.sha256(DATA).hexdigest()}  disk.img\n")
-    port = ports.free_port()
-    paths = "".join(f"{kind}_temp_path {directory};" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
-    user = "user root;" if psutil.Process().uids().effective == 0 else ""
-    configuration = directory / "nginx.conf"
-    configuration.write_text(
-        f"{user} daemon off; master_process off; pid {directory}/pid; error_log stderr;\n"
-        f"events {{}} http {{ access_log off; {paths} types {{ text/html html; }} default_type application/octet-stream;\n"
-        f"server {{ listen 127.0.0.1:{port}; root {files}; gzip on; gzip_types *; location = /latest {{ return 302 /disk.img; }}\n"
-        "location /plain/ { alias " + str(files) + "/; max_ranges 0; } } }\n"
-    )
-    command = shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin")
-    assert command, "nginx is not installed: .ci/packages check installs it"
-    process = subprocess.Popen([command, "-p", directory, "-c", configuration, "-e", "stderr"], stderr=subprocess.DEVNULL)
-    wait_for((directory / "pid").exists, "nginx to start")
-    yield f"http://127.0.0.1:{port}"
-    process.terminate()
-    process.wait(60)
+    with serving(directory, files) as address:
+        yield address
 
 
 @pytest.fixture
