@@ -57,8 +57,9 @@ def until(house, condition, what):
     deadline = time.monotonic() + 60
     while not (found := condition()):
         assert time.monotonic() < deadline, f"waited for {what()}"
-        house.admin.importing.tick()
+        # After a crash the hosts are known by then: an import that found none would rest until the clock is turned.
         house.admin.monitor.tick()
+        house.admin.importing.tick()
         time.sleep(0.02)
     return found
 
