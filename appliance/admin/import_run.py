@@ -241,8 +241,12 @@ class Run:
         self._tools.live.revoke(transfer)
 
     def _fail(self, transfer: models.Transfer, code: str, sentence: str) -> None:
-        self._mark(steps=record.failed(_source(transfer).steps, code, sentence))
-        self._tools.moves.move(transfer, Event.FAIL, reason=(code, sentence))
+        steps = record.failed(_source(transfer).steps, code, sentence)
+        # In one transaction: if it is not the end after all, because we die now, no step has failed.
+        with self._tools.ground.database.session() as session:
+            session.add(transfer)
+            _source(transfer).steps = steps
+            self._tools.moves.within(session, transfer, Event.FAIL, reason=(code, sentence))
         self._tools.finalizing.advance(transfer)
 
     def _give_up(self, error: errors.ApplianceError) -> None:
