@@ -233,7 +233,7 @@ def test_an_import_that_is_converted_survives_kills_of_appliance_and_daemon(own_
     domain = pathlib.Path(found[0]["path"]).parent
     assert sorted(path.name for path in domain.iterdir()) == sorted([".image-domain", *(f"{image['id']}.qcow2" for image in found)])
     control = client.Control(f"unix:{supervisor.socket_directory(product.state_dir) / 'control'}")
-    assert control.tickets() == []
+    assert list(control.tickets()) == []
     assert stages.left() == []
     by_stage = collections.Counter(stage for stage, _ in killer.hit.elements())
     assert by_stage.total() == 20 * int(os.environ.get("IMPORT_ROUNDS", "1"))
