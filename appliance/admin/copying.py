@@ -52,7 +52,6 @@ class Copying:
             source_size=image.size,
             source_format=image.format,
             # Whatever a guest has written on its disk meanwhile: it is no other image now.
-            declared_format=image.format,
             wanted_format=image.format,
             sized=True,
             # What has to be done with it was done when it came here first.

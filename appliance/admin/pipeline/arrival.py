@@ -208,7 +208,8 @@ class Arrival:
             return control.verify(
                 at.domain_id,
                 volume,
-                format=admission.file_format(volume),
+                # One may be kept as a plain disk.
+                format="iso" if source_of(at).source_format == "iso" else admission.file_format(volume),
                 sha256=None if made else at.expected_sha256,
                 max_virtual_size=self._tools.ground.config.max_virtual_size,
                 # What came was hashed as it came.

@@ -86,6 +86,19 @@ def test_a_task_brings_a_disk_as_what_it_is_to_become(glance, served, tmp_path, 
     check(glance, glance.show({"id": task["result"]["image_id"]}), becomes, tmp_path)
 
 
+def test_an_iso_may_lie_on_a_plain_disk_and_is_copied_as_one(glance, served, appliance):
+    disc = bytes(0x8000) + b"\1CD001\1" + bytes(8192) + secrets.token_bytes(300000)
+
+    task = glance.ended(glance.import_from(served(disc), format="iso", disk_format="raw").json)
+
+    assert (task["status"], task["message"]) == ("success", "")
+    image = glance.show({"id": task["result"]["image_id"]})
+    assert (image["disk_format"], image["os_hash_value"]) == ("raw", hashlib.sha512(disc).hexdigest())
+    assert glance.call("POST", f"/images/{image['id']}/import", {"method": {"name": "copy-image"}, "stores": ["more"]}).status == 202
+    wait_for(lambda: glance.show(image)["stores"] == "data,more", "the copy")
+    assert [copy.format for copy in appliance.admin.images.page(domain="more").items if copy.size == len(disc)] == ["raw"]
+
+
 @pytest.mark.parametrize("kind", ["vhd", "vhd-fixed"])
 def test_an_image_that_is_fetched_becomes_qcow2(glance, served, tmp_path, kind):
     image = web_download(glance, served(kind), disk_format="vhd")
