@@ -181,6 +181,20 @@ def test_a_cancelled_download_leaves_the_disk(house):
     assert house.ask("GET", path(transfer))[0] == 403
 
 
+def test_a_disk_that_its_client_has_finalized_is_not_cancelled(house):
+    made, data = house.disk(), disk(MIB)
+    transfer = house.start(made)
+    house.put(path(transfer), data)
+    house.transfers.finalize(house.ann, transfer.id)
+
+    with pytest.raises(errors.NotAllowed):
+        house.transfers.cancel(house.ann, transfer.id)
+
+    assert "cancel" not in house.transfers.get(house.ann, transfer.id).actions
+    house.settle(transfer, "finished_success")
+    assert stored(house, made) == data
+
+
 def test_cancelling_what_is_cancelled_changes_nothing(house):
     transfer = house.start(house.disk(), timeout_policy="cancel", inactivity_timeout=20)
     silent(house, 60)
