@@ -172,6 +172,7 @@ class Arrival:
                 )
 
             self._work.job("convert", start)
+            self._work.say("The new file is verified.")
             self._judge(target)
             self._work.keep(converted=True)
         transfer = self._work.load()

@@ -57,6 +57,10 @@ class Work:
         with self._tools.ground.database.session() as session:
             session.execute(sa.update(models.Import).where(models.Import.transfer_id == self._id).values(**columns))
 
+    def say(self, message: str) -> None:
+        """What the step does at this moment, until it ends."""
+        self.keep(steps=record.with_step(source_of(self.load()).steps, self._step, message=message))
+
     def registered(self, session: orm.Session, transfer: models.Transfer) -> None:
         """The step is done, and the image has what was said of it, in the transaction that makes it one."""
         source = source_of(transfer)

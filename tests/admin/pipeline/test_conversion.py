@@ -4,6 +4,7 @@ import hashlib
 
 import pytest
 
+from appliance.admin.pipeline import arrival
 from tests.admin.importer import done, file_of, image_of, states, step_of
 from tests.admin.pipeline import disks
 from tests.transfer.sources import web_server
@@ -49,3 +50,20 @@ def test_what_is_told_of_a_converted_image_is_the_new_files(house, server):
         "A VDI disk of 8.00 MiB with the file system ext.",
         "From vdi to qcow2.",
     ]
+
+
+def test_it_says_that_the_new_file_is_verified(house, server, monkeypatch):
+    server.files["/disk"] = web_server.File(disks.original())
+    said, judge = [], arrival.Arrival._judge
+
+    def judged(self, volume):
+        (running,) = house.transfers.page(house.root).items
+        said.append((step_of(running, "convert").status, step_of(running, "convert").message))
+        judge(self, volume)
+
+    monkeypatch.setattr(arrival.Arrival, "_judge", judged)
+
+    transfer = done(house, server, "/disk", format="qcow2")
+
+    assert said == [("running", "The new file is verified.")]
+    assert step_of(transfer, "convert").message == "From raw to qcow2."
