@@ -87,7 +87,8 @@ class Tending:
                 return False
             if up or self._expired(transfer):
                 self._finalizing.advance(transfer)
-        return up and transfer.phase == Phase.FINALIZING_SUCCESS
+        # What the worker does of an import it does without us.
+        return up and transfer.phase == Phase.FINALIZING_SUCCESS and not kinds.arrives(transfer)
 
     def _look_live(self, transfer: models.Transfer, up: bool, full: bool) -> None:
         host = transfer.host

@@ -86,6 +86,7 @@ def test_how_far_it_is_is_shown(house, halfway, go_on):
         return (step.status, step.done, step.total) == ("running", disks.SIZE // 2, disks.SIZE)
 
     until(house, half, lambda: now(house, halfway))
+    assert house.admin.monitor.tick() is False, "the monitor hurries"
 
     go_on()
     assert_right(house, halfway)
