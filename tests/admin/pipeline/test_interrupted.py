@@ -207,6 +207,15 @@ def test_what_qemu_img_complains_of_is_told(house, server, tmp_path, monkeypatch
     assert transfer.reason == "qemu-img could not convert the image: the moon is full."
 
 
+def test_a_host_that_will_not_have_it_at_the_very_end_is_the_end(house, server, monkeypatch):
+    def refused(control, domain, name):
+        raise client.Refused(409, "exists", "There is a volume of that name")
+
+    monkeypatch.setattr(client.Control, "complete_volume", refused)
+
+    assert_refused(house, done(house, server, "/disk"), "register", "exists")
+
+
 def test_a_database_that_is_away_for_a_moment_is_no_fault_of_the_image(house, server, monkeypatch):
     keep, fails = work.Work.keep, [sqlalchemy.exc.OperationalError("UPDATE", {}, OSError("no route"))]
 
