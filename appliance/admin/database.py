@@ -16,8 +16,9 @@ MIGRATIONS = pathlib.Path(migrations.__file__).parent
 # How long a transaction waits for another process (the command line) to end its own, in seconds.
 BUSY_TIMEOUT = 30
 
-# Transactions are short. What is written into a statement (digests, tickets) must not reach the log with its error.
-POOL = {"pool_size": 16, "max_overflow": 48, "hide_parameters": True}
+# Transactions are short. Of the connections, the one that was used last is taken: few come to hold pages. What is written into a statement
+# (digests, tickets) must not reach the log with its error.
+POOL = {"pool_use_lifo": True, "pool_size": 16, "max_overflow": 48, "hide_parameters": True}
 
 
 class Database:

@@ -24,6 +24,7 @@ import cheroot.connections
 import cheroot.wsgi
 
 from imaged.httpd import linger, tls
+from imaged.httpd import threads as threads_
 from imaged.httpd.body import shut
 from imaged.httpd.connection import MAX_HEADERS, REFUSAL_TIMEOUT, RETRY_AFTER, Connection
 from imaged.httpd.gateway import Gateway
@@ -115,6 +116,7 @@ class Server(cheroot.wsgi.Server):
         self.gateway = Gateway
         self.ssl_adapter = _adapter(tls)
         self.requests._force_close = _break_off
+        threads_.wake_newest(self.requests._queue)
         self.lingering = linger.Linger()
         self._limits = None if isinstance(bind, str) else Limits(max_connections, max_connections_each)
         self._refused: set[Connection] = set()
