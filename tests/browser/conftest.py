@@ -10,7 +10,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from selenium import webdriver
 
-from tests.browser.page import Page
+from tests.browser.page import ZEROS, Page
 from tests.e2e.product import Product
 
 
@@ -134,7 +134,16 @@ def page(login, tab):
 
 @pytest.fixture
 def disk(tmp_path):
-    """32 MiB that no other test has: a little data, zeros, much data. The first two are durable long before the rest has travelled."""
+    """12 MiB and a little that no other test has, in the chunks of a page: one of zeros, two of data, and the little one at the end. On a
+    slow line the first and the last are durable when most of the others has still to travel."""
     path = tmp_path / f"{secrets.token_hex(4)}.raw"
-    path.write_bytes(secrets.token_bytes(256 << 10) + bytes((4 << 20) - (256 << 10)) + secrets.token_bytes(28 << 20))
+    path.write_bytes(bytes(ZEROS) + secrets.token_bytes((8 << 20) + (16 << 10)))
+    return path
+
+
+@pytest.fixture
+def long_disk(tmp_path):
+    """28 MiB that no other test has, zeros first: while a page sends some chunks of it, there are others that it has not begun."""
+    path = tmp_path / f"{secrets.token_hex(4)}.raw"
+    path.write_bytes(bytes(ZEROS) + secrets.token_bytes(24 << 20))
     return path

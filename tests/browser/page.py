@@ -13,6 +13,8 @@ from selenium.webdriver.support.select import Select
 from tests.e2e.product import PASSWORD, Product, wait_for
 from tests.e2e.program import PATIENCE
 
+#: Bytes at the beginning of a disk that are zeros, and do not travel: a page's first chunk.
+ZEROS = 4 << 20
 GONE = (NoSuchElementException, StaleElementReferenceException)
 
 
@@ -156,18 +158,12 @@ class Page:
         self.click("submit")
         self.wait_for_closed_dialog()
 
-    def half_upload(self, file: pathlib.Path) -> str:
-        """Uploads a disk until something of it is durable, and lets the rest trickle. The transfer's id."""
-        transfer = self.begin_upload(file, domain="data")
+    def half_upload(self, file: pathlib.Path, *, domain: str = "data", durable: int = ZEROS + 1) -> str:
+        """Uploads a disk by a line that takes minutes for it, until so many bytes are durable: zeros and some data. The transfer's id."""
         self.slow_down(64 << 10)
-        return transfer
-
-    def begin_upload(self, file: pathlib.Path, *, domain: str) -> str:
-        """Uploads a disk by a line that takes half a minute for it, until something of it is durable. The transfer's id."""
-        self.slow_down(1 << 20)
         self.start_upload(file, domain=domain)
         transfer = self.transfer_named(file.name)
-        wait_for(lambda: self.product.transfer(transfer)["durable_bytes"] > 0, "something to be durable")
+        wait_for(lambda: self.product.transfer(transfer)["durable_bytes"] >= durable, "some of it to be durable")
         return transfer
 
     def wait_for_closed_dialog(self) -> None:

@@ -78,7 +78,7 @@ def tab_to(page: Page, name: str, within: str = "") -> None:
 
 
 def test_an_upload_from_login_to_end_by_keyboard_alone(tab, disk):
-    tab.slow_down(512 << 10)
+    tab.slow_down(64 << 10)
     tab.open("/login")
     press(tab, "admin", Keys.TAB, PASSWORD, Keys.ENTER)
     tab_to(tab, "upload-button")
@@ -198,7 +198,7 @@ def heard(page: Page, news: str) -> str:
 
 def test_uploads_are_announced_once_each_and_politely(page, disk):
     listen(page)
-    page.slow_down(8 << 20)
+    page.slow_down(2 << 20)
     page.start_upload(disk, domain="data")
     page.row(page.transfer_named(disk.name), "finished_success")
 

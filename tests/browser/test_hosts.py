@@ -125,7 +125,7 @@ def test_others_than_administrators_look_only(tab, fleet):
 
 
 def test_a_browsers_upload_goes_on_by_itself_on_another_host(page, fleet, disk):
-    transfer = page.begin_upload(disk, domain="shared")
+    transfer = page.half_upload(disk, domain="shared")
     first = fleet.product.transfer(transfer)["host"]["name"]
 
     fleet.host(first).ask("maintenance")
@@ -140,7 +140,7 @@ def test_a_browsers_upload_goes_on_by_itself_on_another_host(page, fleet, disk):
 
 
 def test_a_browsers_upload_survives_the_death_of_its_host(page, fleet, disk):
-    transfer = page.begin_upload(disk, domain="shared")
+    transfer = page.half_upload(disk, domain="shared")
     first = fleet.host(fleet.product.transfer(transfer)["host"]["name"])
 
     first.kill()
@@ -160,7 +160,7 @@ def test_an_upload_goes_by_way_of_ovirts_own_images_service(page, fleet, disk, t
         host.kill()
         host.start("--images-service", imageio.address, "--images-control", imageio.socket, "--upstream-ca", state / "ca.pem")
         wait_for(lambda: takes_uploads(fleet, "own-one"), "the host to take uploads again")
-        transfer = page.begin_upload(disk, domain="own-one")
+        transfer = page.half_upload(disk, domain="own-one")
         told = client.Control(f"unix:{imageio.socket}").ticket(only_ticket(host))
         assert (told["transfer_id"], told["ops"]) == (transfer, ["write"])
         assert told["transferred"] > 0

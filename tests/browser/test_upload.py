@@ -4,7 +4,7 @@ import hashlib
 import pathlib
 import secrets
 
-from tests.browser.page import row, stored
+from tests.browser.page import ZEROS, row, stored
 from tests.e2e import images
 from tests.e2e.product import wait_for
 
@@ -156,15 +156,15 @@ def test_an_upload_goes_on_while_the_admin_walks_through_pages(page, disk):
     assert stored(page.product, page.wait_for_phase(transfer, "finished_success")) == disk.read_bytes()
 
 
-def test_an_upload_waits_offline_and_goes_on_by_itself(page, disk):
-    transfer = page.half_upload(disk)
+def test_an_upload_waits_offline_and_goes_on_by_itself(page, long_disk):
+    transfer = page.half_upload(long_disk, durable=ZEROS)
     page.go_offline()
     page.row(transfer, "offline")
     assert "goes on by itself" in page.row(transfer).text
     page.part("offline")
     page.go_offline(False)
 
-    assert stored(page.product, page.wait_for_phase(transfer, "finished_success")) == disk.read_bytes()
+    assert stored(page.product, page.wait_for_phase(transfer, "finished_success")) == long_disk.read_bytes()
     wait_for(lambda: not page.shows("offline"), "the banner to go")
 
 
