@@ -50,13 +50,13 @@ class Appliance:
         return self.out.read_text()
 
     def started(self) -> "Appliance":
-        wait_for(lambda: "Ctrl-C" in self.output or self.process.poll() is not None, "the start", 40)
+        wait_for(lambda: "Ctrl-C" in self.output or self.process.poll() is not None, "the start", 90)
         assert self.process.poll() is None, self.output
         return self
 
     def stop(self, number: int = signal.SIGINT) -> int:
         self.process.send_signal(number)
-        return self.process.wait(25)
+        return self.process.wait(60)
 
     def daemon(self) -> psutil.Process:
         return psutil.Process(self.process.pid).children()[0]
@@ -152,7 +152,7 @@ def test_a_given_password_is_not_printed(whole):
 def test_two_on_one_directory_are_told(whole, run):
     second = run(state=whole.state)
 
-    assert second.process.wait(40) == 1
+    assert second.process.wait(90) == 1
     assert f"process {whole.process.pid}" in second.output
     assert "Traceback" not in second.output
 

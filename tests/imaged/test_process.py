@@ -21,11 +21,11 @@ class Process:
         self._command = [sys.executable, "-c", "from imaged.cli import main; main()", "--root", str(self.root)]
         self._command += ["--local-socket", str(directory / "images"), "--control-socket", str(directory / "control")]
         self.images = f"unix:{directory}/images"
-        self.control = client.Control(f"unix:{directory}/control")
+        self.control = client.Control(f"unix:{directory}/control", timeout=60)
 
     def start(self) -> None:
         self._process = subprocess.Popen(self._command, stderr=subprocess.DEVNULL)
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while True:
             try:
                 self.control.info()
@@ -62,7 +62,7 @@ def test_what_was_reported_durable_survives_kills_and_is_what_was_sent(process):
                 file.seek(start)
                 assert file.read(end - start) == data[start:end]
         assert sum(end - start for start, end in durable) == kill * 8 * chunk
-        connection = client.Connection(process.images, 10, None)
+        connection = client.Connection(process.images, 60, None)
         for number in range(kill * 8, kill * 8 + 8):
             start = number * chunk
             headers = {"Content-Range": f"bytes {start}-{start + chunk - 1}/*"}
