@@ -25,11 +25,43 @@ def host(name):
     return models.Host(name=name, control="", images="", up=True, created_at=sa.func.current_timestamp())
 
 
-def test_the_migrations_lead_to_the_tables_of_the_models(database):
-    with database.engine.connect() as connection:
+@pytest.fixture
+def migrated(tmp_path):
+    """One that has been through every migration."""
+    database = Database(f"sqlite:///{tmp_path}/old.sqlite")
+    with database.engine.begin() as connection:
+        earlier = config.Config()
+        earlier.set_main_option("script_location", str(MIGRATIONS))
+        earlier.attributes["connection"] = connection
+        command.upgrade(earlier, "0001")
+    database.migrate()
+    yield database
+    database.close()
+
+
+def schema(database):
+    """Columns (type, whether they may be NULL, default) and indices of all tables, by name."""
+    inspector = sa.inspect(database.engine)
+    return {
+        table: (
+            {column["name"]: (str(column["type"]), column["nullable"], column["default"]) for column in inspector.get_columns(table)},
+            sorted((index["name"], index["column_names"], index["unique"]) for index in inspector.get_indexes(table)),
+            sorted((key["name"], key["referred_table"], str(key["options"])) for key in inspector.get_foreign_keys(table)),
+            sorted((unique["name"], unique["column_names"]) for unique in inspector.get_unique_constraints(table)),
+        )
+        for table in inspector.get_table_names()
+    }
+
+
+def test_the_migrations_lead_to_the_tables_of_the_models(migrated):
+    with migrated.engine.connect() as connection:
         differences = compare_metadata(MigrationContext.configure(connection), models.Base.metadata)
 
     assert differences == []
+
+
+def test_tables_made_anew_are_those_that_the_migrations_lead_to(database, migrated):
+    assert schema(database) == schema(migrated)
 
 
 def test_the_newest_revision_is_where_the_migrations_lead(database):
@@ -39,18 +71,8 @@ def test_the_newest_revision_is_where_the_migrations_lead(database):
     assert database._revision() == migrations.NEWEST
 
 
-def test_tables_of_an_earlier_version_are_brought_to_this_one(tmp_path):
-    database = Database(f"sqlite:///{tmp_path}/old.sqlite")
-    with database.engine.begin() as connection:
-        earlier = config.Config()
-        earlier.set_main_option("script_location", str(MIGRATIONS))
-        earlier.attributes["connection"] = connection
-        command.upgrade(earlier, "0001")
-
-    database.migrate()
-
-    assert database._revision() == migrations.NEWEST
-    database.close()
+def test_tables_of_an_earlier_version_are_brought_to_this_one(migrated):
+    assert migrated._revision() == migrations.NEWEST
 
 
 def test_migrating_again_changes_nothing(database):
