@@ -7,6 +7,9 @@
 BIN := .venv/bin
 PYTEST := $(BIN)/pytest
 
+# The tests start hundreds of programs: what the first has compiled, the others need not.
+unexport PYTHONDONTWRITEBYTECODE
+
 help: ## this list
 	@sed -n "s/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p" Makefile | expand -t 18
 
@@ -52,7 +55,7 @@ fuzz: install ## random input to every parser; FUZZ_SECONDS=3600 for an hour in 
 	FUZZ_SECONDS=$${FUZZ_SECONDS:-600} $(PYTEST) --timeout 0 tests/fuzz $(ARGS)
 
 browser: install node_modules/.package-lock.json ## the product as its users have it: Chromium, kills, a virtual machine
-	$(PYTEST) -n 3 --dist loadfile --no-loadscope-reorder tests/e2e tests/browser
+	$(PYTEST) -n 4 --dist loadfile --no-loadscope-reorder tests/e2e tests/browser
 
 bench: install ## speed, latency and memory beside nginx and ovirt-imageio, into docs/performance.md; ARGS="--short" for a quick look
 	@.ci/packages bench

@@ -18,7 +18,9 @@ from tests.e2e.product import Product
 def running(tmp_path_factory):
     """The one product of all tests that neither kill it nor need settings of their own."""
     imports = {"import_allow": "127.0.0.0/8", "import_ports": "1-65535"}
-    product = Product(tmp_path_factory.mktemp("browser") / "state", monitor_interval=0.3, login_attempts=1000, **imports)
+    # On a busy machine, many a minute may pass before a test looks again at a transfer for which nobody sends.
+    settings = {"monitor_interval": 0.3, "heartbeat_timeout": 3600, "login_attempts": 1000, **imports}
+    product = Product(tmp_path_factory.mktemp("browser") / "state", **settings)
     product.start()
     yield product
     assert product.stop() == 0

@@ -6,18 +6,21 @@ from tests.e2e.product import Product
 
 #: The longest files: each is one worker's, and whoever began the last of them late would keep the others waiting.
 LONGEST = (
+    "browser/test_resume.py",
+    "browser/test_access.py",
+    "browser/test_pages.py",
     "e2e/test_kill.py",
-    "e2e/test_import_kills.py",
     "browser/test_hosts.py",
     "e2e/test_hosts.py",
     "e2e/test_proxies.py",
-    "browser/test_resume.py",
+    "browser/test_imports.py",
+    "browser/test_dialog.py",
     "browser/test_upload.py",
-    "e2e/test_bad_times.py",
-    "browser/test_pages.py",
-    "browser/test_access.py",
+    "e2e/test_import_kills.py",
     "browser/test_proxies.py",
+    "e2e/test_bad_times.py",
     "e2e/test_kill_daemon.py",
+    "browser/test_screenshot.py",
 )
 
 
