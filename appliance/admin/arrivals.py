@@ -23,6 +23,7 @@ FAULTS = (
     errors.FormatRefused,
     errors.NotAnImage,
     errors.SourceChanged,
+    errors.SourceEmpty,
     errors.SourceForbidden,
     errors.SourceMissing,
     errors.UnknownCompression,

@@ -142,6 +142,13 @@ class NotAnImage(ApplianceError):
     hint = "Open the address in a browser: it may be a page with a link to the file, or ask for a login. Give the link's own address."
 
 
+class SourceEmpty(ApplianceError):
+    code = "source-empty"
+    status = 422
+    says = "{name} is empty at {host}: there is no image in it."
+    hint = "It may not have been uploaded whole to there, or be packed from an empty file: look at it there."
+
+
 class SourceStalled(ApplianceError):
     code = "source-stalled"
     status = 502

@@ -209,10 +209,13 @@ class Fetch:
             self._samples.append((now, coming.position))
 
     def _finished(self, coming: download.Download, size: int) -> Result:
-        """Raises WrongChecksum; Lost if not all is durable: then the host was another one for a while."""
+        """Raises WrongChecksum, SourceEmpty; Lost if not all is durable: then the host was another one for a while."""
         found = coming.digest.hexdigest() if coming.digest else None
         if self._expected and found != self._expected:
             raise errors.WrongChecksum(name=self._source.name, found=found, expected=self._expected)
+        if not size:
+            # Only now, where it is packed or its length was not announced.
+            raise errors.SourceEmpty(host=self._source.host, name=self._source.name)
         if any(filling.missing(self._volume.durable(), 0, size)):
             raise Lost("host-down", f"Host {self._volume.host} was restarted, and what it had not stored yet is fetched again.")
         return Result(size, found, {name: digest.hexdigest() for name, digest in self._digests.items()}, coming.validator)

@@ -62,9 +62,11 @@ class Looking:
     def look(self, *, find_checksum: bool = False) -> Sight:
         """What is there, and what it is unpacked. `find_checksum`: its SHA-256 is looked for beside it.
 
-        Raises errors of ours (of sources, UnknownCompression, Archive…, NoChecksum), Interrupted.
+        Raises errors of ours (of sources, SourceEmpty, UnknownCompression, Archive…, NoChecksum), Interrupted.
         """
         facts = self._source.look()
+        if facts.size == 0:
+            raise errors.SourceEmpty(host=self._source.host, name=facts.name)
         self._validator = facts.validator
         kind = unpack.kind(facts.head, facts.name)
         head = beginning(kind, facts) if kind else facts.head

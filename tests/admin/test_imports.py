@@ -192,7 +192,7 @@ BAD = {
     "a plain disk compressed": ({"compressed": True, "format": "raw"}, errors.Invalid),
     "no format": ({"format": "vmdk"}, errors.Invalid),
     "a tag that cannot be shown": ({"tags": ("\0",)}, errors.Invalid),
-    "empty": ({"url": "/empty"}, errors.Invalid),
+    "empty": ({"url": "/empty"}, errors.SourceEmpty),
     "unknown size in full": ({"url": "/disk.img.gz", "allocation": "preallocated"}, errors.Invalid),
     "no checksum beside": ({"find_checksum": True}, errors.NoChecksum),
     "a checksum that is none": ({"checksum": "0123"}, errors.BadChecksum),
@@ -271,6 +271,15 @@ def test_an_xz_file_that_ends_too_early_is_the_end(house, server):
     transfer = done(house, server, "/disk.img.xz")
 
     assert (transfer.phase, transfer.reason_code) == ("finished_failure", "archive-truncated")
+    assert house.files() == []
+
+
+def test_what_unpacks_to_nothing_is_the_end(house, server):
+    server.files["/disk.img.gz"] = web_server.File(gzip.compress(b""))
+
+    transfer = done(house, server, "/disk.img.gz")
+
+    assert (transfer.phase, transfer.reason_code) == ("finished_failure", "source-empty")
     assert house.files() == []
 
 

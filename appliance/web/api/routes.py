@@ -99,6 +99,7 @@ LOOK = (
     errors.SourceLong,
     errors.SourceChanged,
     errors.NotAnImage,
+    errors.SourceEmpty,
     errors.NoChecksum,
     errors.UnknownCompression,
     errors.ArchiveTruncated,

@@ -43,10 +43,11 @@ def test_a_packed_image_is_unpacked(server, volume, kind):
     assert result.digests == {"md5": hashlib.md5(DATA).hexdigest(), "sha512": hashlib.sha512(DATA).hexdigest()}
 
 
-def test_an_empty_image_is_empty(server, daemon):
+def test_an_empty_file_is_no_image(server, daemon):
     server.files["/disk.img"].data = b""
 
-    assert fetching(server, Volume(daemon, 0), total=0).run().size == 0
+    with pytest.raises(errors.SourceEmpty):
+        fetching(server, Volume(daemon, 0), total=0).run()
 
 
 def test_a_file_is_fetched_from_the_folder(volume, tmp_path):
