@@ -112,6 +112,7 @@ def test_a_wrong_checksum_is_the_end_and_nothing_is_left(house, server, pack):
 
     assert (transfer.phase, transfer.reason_code) == ("finished_failure", "wrong-checksum")
     assert states(transfer)["verify-checksum"] == "failed"
+    assert "running" not in states(transfer).values()
     assert (image_of(house, transfer).status, image_of(house, transfer).reason) == ("illegal", transfer.reason)
     assert house.files() == []
 
@@ -280,6 +281,7 @@ def test_what_unpacks_to_nothing_is_the_end(house, server):
     transfer = done(house, server, "/disk.img.gz")
 
     assert (transfer.phase, transfer.reason_code) == ("finished_failure", "source-empty")
+    assert states(transfer)["decompress"] == "failed"
     assert house.files() == []
 
 

@@ -44,9 +44,13 @@ def broken_off(steps: Sequence[dict[str, Any]], message: str) -> Steps:
 
 
 def failed(steps: Sequence[dict[str, Any]], code: str, message: str) -> Steps:
-    """The streaming step that the error's `code` is about has failed with `message`; where it is about none, they are as they were."""
-    blamed = installed.CHECKSUM if code == "wrong-checksum" else installed.DECOMPRESS if code.startswith("archive-") else None
-    return [{**step, "status": FAILED, "message": message} if step["name"] == blamed else step for step in steps]
+    """The streaming step that the error's `code` is about has failed with `message`, unless it was skipped; no other is at work any more."""
+    unpacking = code.startswith("archive-") or code == "source-empty"
+    blamed = installed.CHECKSUM if code == "wrong-checksum" else installed.DECOMPRESS if unpacking else None
+    return [
+        {**step, "status": FAILED, "message": message} if step["name"] == blamed and step["status"] != SKIPPED else step
+        for step in streams(steps, RUNNING, WAITING)
+    ]
 
 
 def following(steps: Sequence[dict[str, Any]]) -> dict[str, Any] | None:
