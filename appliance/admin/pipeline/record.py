@@ -44,7 +44,7 @@ def broken_off(steps: Sequence[dict[str, Any]], message: str) -> Steps:
 
 
 def failed(steps: Sequence[dict[str, Any]], code: str, message: str) -> Steps:
-    """The streaming step that the error's `code` is about has failed with `message`, unless it was skipped; no other is at work any more."""
+    """The streaming step that the error's `code` is about has failed with `message`, unless it was skipped; no other is at work now."""
     unpacking = code.startswith("archive-") or code == "source-empty"
     blamed = installed.CHECKSUM if code == "wrong-checksum" else installed.DECOMPRESS if unpacking else None
     return [
