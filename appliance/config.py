@@ -5,22 +5,18 @@ Sources, each overriding the one before: the defaults below, a TOML file (`confi
 has a bad value stops the start, with its name and where it stands: a misspelt limit must not be a missing limit.
 """
 
-import contextlib
 import dataclasses
 import difflib
-import ipaddress
-import math
 import os
 import pathlib
 import re
-import shlex
-import shutil
 import socket
 import tomllib
 import typing
-import urllib.parse
 from collections.abc import Mapping
 
+from appliance import values
+from appliance.values import DAY, HOUR, MINUTE
 from imaged import units
 
 PREFIX = "IMAGE_APPLIANCE_"
@@ -32,22 +28,6 @@ PASSWORD_VARIABLE = f"{PREFIX}ADMIN_PASSWORD"
 MAX_FILE_BYTES = 1 << 20
 
 KIB, TIB = 1 << 10, 1 << 40
-MINUTE, HOUR, DAY = 60.0, 3600.0, 86400.0
-
-#: What lists are of, by their unit.
-ITEMS = {
-    "list of names": "host names or addresses",
-    "list of URLs": "URLs like https://proxy.example.org:54324",
-    "list of schemes": "what URLs begin with, like https",
-    "list of ports": "TCP ports, or ranges of them like 8000-8999",
-    "list of networks": "networks like 10.0.0.0/8, addresses, host names, or .example.org for all below it",
-}
-
-#: What a value may be followed by, when written as text: "7 d", "64 TiB".
-SUFFIXES = {
-    "bytes": {name: 1024**power for power, name in enumerate(units.UNITS)},
-    "seconds": {"s": 1, "min": MINUTE, "h": HOUR, "d": DAY},
-}
 
 
 class BadSetting(Exception):
@@ -251,7 +231,7 @@ def check(name: str, value, where: str):
     if name not in FIELDS:
         raise BadSetting(name, where, f"there is no such setting; `image-appliance config` lists them all{_nearest(name)}")
     try:
-        value = _convert(name, value)
+        value = values.convert(TYPES[name], FIELDS[name].metadata["unit"], value)
     except (ValueError, TypeError, OverflowError):
         raise BadSetting(name, where, f"{_shown(value)} is not what was expected: {expected(name)}") from None
     limits = FIELDS[name].metadata
@@ -270,7 +250,7 @@ def expected(name: str) -> str:
     if kind is int or kind is float:
         number = "a whole number" if kind is int else "a number"
         unit = f" of {facts['unit']}" if facts["unit"].endswith("s") else ""
-        suffixes = f' (or text such as "5 {list(SUFFIXES[facts["unit"]])[1]}")' if facts["unit"] in SUFFIXES else ""
+        suffixes = f' (or text such as "5 {list(values.SUFFIXES[facts["unit"]])[1]}")' if facts["unit"] in values.SUFFIXES else ""
         return f"{number}{unit}, {facts['low']} to {_plain(facts['high'])}{suffixes}"
     if facts["unit"] == "command":
         return "a command, as text or as a list of words, that begins with the path or name of a program of this server"
@@ -278,116 +258,7 @@ def expected(name: str) -> str:
         bool: "true or false",
         str: f"text ({facts['unit']})",
         pathlib.Path: "the path of a directory",
-    }.get(kind, f"a list of {ITEMS.get(facts['unit'])} (with commas between them outside a file)")
-
-
-def _convert(name: str, value):
-    """`value` as the setting's type. Raises ValueError or TypeError."""
-    kind, unit = TYPES[name], FIELDS[name].metadata["unit"]
-    if kind is bool:
-        words = {"true": True, "1": True, "yes": True, "on": True, "false": False, "0": False, "no": False, "off": False}
-        if isinstance(value, str) and value.lower() in words:
-            return words[value.lower()]
-        if not isinstance(value, bool):
-            raise TypeError(value)
-        return value
-    if kind is int or kind is float:
-        if isinstance(value, str):
-            value = _number(value, SUFFIXES.get(unit, {}))
-        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-            raise TypeError(value)
-        if kind is int and value != int(value):
-            raise ValueError(value)
-        return kind(value)
-    if kind is pathlib.Path:
-        if not isinstance(value, str | os.PathLike) or not str(value).strip() or "\0" in str(value):
-            raise TypeError(value)
-        return pathlib.Path(value).expanduser().absolute()
-    if kind is str:
-        if not isinstance(value, str) or any(ord(character) < 32 for character in value):
-            raise TypeError(value)
-        return value
-    if unit == "command":
-        return _command(value)
-    if isinstance(value, str):
-        value = [part.strip() for part in value.split(",") if part.strip()]
-    if not isinstance(value, list | tuple) or not all(isinstance(part, str) for part in value):
-        raise TypeError(value)
-    return tuple(dict.fromkeys(_item(unit, part) for part in value))
-
-
-def _command(value) -> tuple[str, ...]:
-    """The command's words, separated as a shell does it; none of them for none. Raises ValueError or TypeError."""
-    words = shlex.split(value) if isinstance(value, str) else value
-    if not isinstance(words, list | tuple) or not all(isinstance(word, str) and "\0" not in word for word in words):
-        raise TypeError(value)
-    # The daemon would not start: here the setting is told with its place.
-    if words and shutil.which(words[0]) is None:
-        raise ValueError(value)
-    return tuple(words)
-
-
-def _item(unit: str, text: str) -> str:
-    """One item of a list, in the one way of writing it. Raises ValueError."""
-    match unit:
-        case "list of URLs":
-            return origin(text)
-        case "list of schemes" if re.fullmatch(r"[A-Za-z][A-Za-z0-9+.-]{0,31}", text):
-            return text.lower()
-        case "list of ports":
-            port_range(text)
-            return text
-        case "list of networks" if network(text) or (is_name(text.removeprefix(".")) and "*" not in text):
-            return text.lower()
-        case "list of names" if is_name(text):
-            return text
-    raise ValueError(text)
-
-
-def port_range(text: str) -> range:
-    """The ports of "443" or "8000-8999". Raises ValueError."""
-    match = re.fullmatch(r"([0-9]{1,5})(?:-([0-9]{1,5}))?", text, re.ASCII)
-    if not match or not 0 < int(match[1]) <= int(match[2] or match[1]) <= 65535:
-        raise ValueError(text)
-    return range(int(match[1]), int(match[2] or match[1]) + 1)
-
-
-def network(text: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network | None:
-    """The network, or the address as one; None if it is neither."""
-    with contextlib.suppress(ValueError):
-        return ipaddress.ip_network(text, strict=False)
-    return None
-
-
-def origin(url: str) -> str:
-    """A server's URL as one way of writing it, `https://name:port`, in lower case. Raises ValueError if it is another kind of URL."""
-    parts = urllib.parse.urlsplit(url)
-    name = parts.hostname or ""
-    if (parts.scheme, parts.path.strip("/"), parts.query, parts.fragment, parts.username) != ("https", "", "", "", None):
-        raise ValueError(url)
-    if not is_name(name) or not name.isascii() or {"*", "%"} & set(name) or parts.port == 0:
-        raise ValueError(url)
-    return f"https://{f'[{name}]' if ':' in name else name}:{parts.port or 443}"
-
-
-def is_name(text: str) -> bool:
-    """Whether `text` is an address, or a name that a host may have; or `*.example.org`, which a certificate may be for."""
-    with contextlib.suppress(ValueError):
-        return bool(ipaddress.ip_address(text))
-    try:
-        labels = text.removeprefix("*.").encode("idna").decode("ascii").removesuffix(".").split(".")
-    except UnicodeError:
-        return False
-    return all(re.fullmatch(r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)", label) for label in labels)
-
-
-def _number(text: str, suffixes: Mapping[str, float]) -> int | float:
-    """The number in `text`, times its suffix. Raises ValueError."""
-    match = re.fullmatch(r"\s*(-?\d{1,20}(?:\.\d{1,9})?)\s*([A-Za-z]*)\s*", text, re.ASCII)
-    if not match or (match[2] and match[2] not in suffixes):
-        raise ValueError(text)
-    number = float(match[1]) if "." in match[1] else int(match[1])
-    return number * suffixes[match[2]] if match[2] else number
+    }.get(kind, f"a list of {values.ITEMS.get(facts['unit'])} (with commas between them outside a file)")
 
 
 def _from_environment(environ: Mapping[str, str]) -> dict:
@@ -416,13 +287,13 @@ def _from_file(path: pathlib.Path, *, required: bool) -> dict:
         raise BadSetting("configuration file", str(path), f"is larger than {units.size(MAX_FILE_BYTES)}")
     try:
         text = data.decode("utf-8")
-        values = tomllib.loads(text)
+        given = tomllib.loads(text)
     except UnicodeDecodeError as error:
         line = data[: error.start].count(b"\n") + 1
         raise BadSetting("configuration file", f"{path}, line {line}", "is not UTF-8 text") from None
     except tomllib.TOMLDecodeError as error:
         raise BadSetting("configuration file", f"{path}, line {_bad_line(text, error)}", f"is not valid TOML: {error}") from None
-    return {name: check(name, value, f"{path}, line {line_of(text, name)}") for name, value in values.items()}
+    return {name: check(name, value, f"{path}, line {line_of(text, name)}") for name, value in given.items()}
 
 
 def line_of(text: str, key: str) -> int:
@@ -435,10 +306,10 @@ def line_of(text: str, key: str) -> int:
     begins = 1
     for count in range(1, len(lines) + 1):
         try:
-            values = tomllib.loads("".join(lines[:count]))
+            given = tomllib.loads("".join(lines[:count]))
         except tomllib.TOMLDecodeError:
             continue
-        if key in values:
+        if key in given:
             break
         begins = count + 1
     return begins

@@ -15,7 +15,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ed25519
 
-from appliance import certificates, config, errors
+from appliance import certificates, errors, values
 from imaged.httpd import tls
 
 #: Such a file has about 3 KiB.
@@ -83,7 +83,7 @@ def read(path: pathlib.Path) -> Key:
         public = serialization.load_pem_public_key(_block(text, "PUBLIC KEY"))
         # The certificate is the first one that it finds there, and the key the only one.
         server = tls.server_context(str(path), str(path))
-        installation, url = _line(text, "Appliance"), config.origin(_line(text, "Proxy"))
+        installation, url = _line(text, "Appliance"), values.origin(_line(text, "Proxy"))
     except ssl.SSLError:
         raise BadKey("there is no certificate in it, with its key") from None
     except OSError as error:
@@ -98,7 +98,7 @@ def read(path: pathlib.Path) -> Key:
 
 def _origin(url: str) -> str:
     try:
-        return config.origin(url)
+        return values.origin(url)
     except ValueError:
         raise errors.Invalid(field="URL", reason="it must be https://NAME:PORT, where clients and the appliance reach the proxy") from None
 

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy import orm
 from sqlalchemy.exc import IntegrityError
 
-from appliance import authority, config, errors
+from appliance import authority, errors, values
 from appliance.admin import events, models, phases, views
 from appliance.admin.ground import Ground
 from appliance.transfer import hosts as transfer_hosts
@@ -61,7 +61,7 @@ class Hosts:
                 field="name", reason="a host's name has 1 to 64 of a-z, A-Z, 0-9, dot, dash and underscore, a letter or digit first"
             )
         address = new.address.strip().removeprefix("[").removesuffix("]")
-        if not config.is_name(address) or address.startswith("*") or len(address) > 253:
+        if not values.is_name(address) or address.startswith("*") or len(address) > 253:
             raise errors.Invalid(field="address", reason="it must be a host name or an IP address, without a port")
         for field in ("images_port", "control_port"):
             if not 1 <= getattr(new, field) <= 65535:

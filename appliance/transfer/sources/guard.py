@@ -12,7 +12,7 @@ import re
 import socket
 import urllib.parse
 
-from appliance import config, errors
+from appliance import config, errors, values
 
 log = logging.getLogger(__name__)
 
@@ -88,10 +88,10 @@ class Policy:
     @classmethod
     def of(cls, settings: config.Config) -> "Policy":
         """What the settings say."""
-        allowed = [(name, config.network(name)) for name in settings.import_allow]
+        allowed = [(name, values.network(name)) for name in settings.import_allow]
         return cls(
             schemes=settings.import_schemes,
-            ports=tuple(config.port_range(text) for text in settings.import_ports),
+            ports=tuple(values.port_range(text) for text in settings.import_ports),
             networks=tuple(network for _, network in allowed if network),
             names=tuple(_ascii(name) for name, network in allowed if not network),
             folder=pathlib.Path(settings.import_folder) if settings.import_folder else None,
