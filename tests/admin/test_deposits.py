@@ -74,7 +74,8 @@ def test_an_upload_whose_appliance_was_killed_is_given_up_and_can_be_sent_again(
     house.admin.monitor.tick()
     assert status(house, made) == "saving"
     house.clock.turn(house.config.heartbeat_timeout + 1)
-    importer.until(house, lambda: status(house, made) == "queued", lambda: "the upload to be given up")
+    importer.until(house, lambda: status(house, made) != "saving", lambda: "the upload to be given up")
+    assert status(house, made) == "queued"
 
     deposit = begin(house, made)
     assert send(house, deposit).size == len(DATA)
@@ -115,8 +116,8 @@ def test_what_nobody_imports_is_removed_in_time(house):
 
     house.clock.turn(house.config.paused_lifetime + 1)
 
-    importer.until(house, lambda: status(house, made) == "queued", lambda: "its end")
     importer.until(house, lambda: house.files() == [], lambda: "its bytes to be gone")
+    assert status(house, made) == "queued"
 
 
 def test_a_task_ends_with_its_import_though_the_appliance_was_killed_in_between(house):
@@ -194,6 +195,7 @@ def test_a_copy_of_an_image_that_was_deleted_fails(house):
     importer.until(house, lambda: "failure" in {task.status for task in tasks(house, made)}, lambda: "the copy to fail")
     house.admin.importing.stop()
     importer.until(house, lambda: house.files() == [], lambda: "its bytes to be gone")
+    assert house.admin.entries.all(house.root) == []
 
 
 @pytest.fixture
