@@ -19,6 +19,8 @@ REDIRECTS = {301, 302, 303, 307, 308}
 
 _HEADERS = {"Accept": "*/*", "Accept-Encoding": "identity", "User-Agent": "image-appliance", "Connection": "close"}
 
+#: Seconds for which somebody waits for a look at least: whoever sends slowly is not silent.
+LOOK = 60.0
 #: What a HEAD may fail with where a GET does not: some servers know no HEAD, or sign their addresses for GET alone.
 _NO_HEAD = (errors.SourceFailed, errors.SourceForbidden, errors.SourceMissing, errors.SourceReset, errors.SourceGarbled)
 
@@ -40,7 +42,7 @@ class Web:
         self.name = answers.tidy(self._target.name) or self.host
 
     def look(self) -> sources.Facts:
-        with sources.within(self, self._policy.timeout):
+        with sources.within(self, max(self._policy.timeout, LOOK)):
             with contextlib.suppress(*_NO_HEAD), self._answer("HEAD", {}):
                 pass
             with self._answer("GET", {"Range": f"bytes=0-{sources.HEAD - 1}"}) as (there, answer, sock):

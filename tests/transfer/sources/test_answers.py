@@ -6,6 +6,7 @@ import pytest
 
 from appliance import errors
 from appliance.transfer import sources
+from appliance.transfer.sources import web
 from tests.transfer.sources import web_server
 from tests.transfer.sources.web_source import DATA, read, source
 
@@ -100,7 +101,21 @@ def test_a_source_that_falls_silent_is_told(server, count):
         read(source(server, timeout=0.3))
 
 
-def test_a_source_that_sends_a_byte_now_and_then_does_not_keep_anybody_waiting(server):
+def test_a_source_that_is_slow_is_not_silent(server):
+    def script(handler) -> None:
+        handler.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\n")
+        for _ in range(8):
+            handler.wfile.write(b"x")
+            time.sleep(0.1)
+
+    server.scripts = [script]
+
+    assert source(server, timeout=0.5).look().head == b"x" * 8
+
+
+def test_a_source_that_sends_a_byte_now_and_then_does_not_keep_anybody_waiting(server, monkeypatch):
+    monkeypatch.setattr(web, "LOOK", 0.5)
+
     def script(handler) -> None:
         for _ in range(10_000):
             handler.wfile.write(b"H")
