@@ -156,7 +156,8 @@ def test_an_upload_is_given_up_when_its_host_goes_into_maintenance(house):
 
     house.admin.hosts.maintain(house.host.id, True)
 
-    importer.until(house, lambda: status(house, made) == "queued", lambda: "the upload to be given up")
+    importer.until(house, lambda: status(house, made) != "saving", lambda: "the upload to be given up")
+    assert status(house, made) == "queued"
 
 
 def test_an_image_that_failed_elsewhere_is_no_image_here(house):

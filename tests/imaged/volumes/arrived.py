@@ -82,3 +82,11 @@ def qemu_img_that(tmp_path, monkeypatch, convert: str) -> None:
     program.write_text(f'#!/bin/sh\n[ "$1" = convert ] || exec {shutil.which("qemu-img")} "$@"\n{convert}\n')
     program.chmod(0o700)
     monkeypatch.setenv("PATH", f"{program.parent}:{os.environ['PATH']}")
+
+
+def marked(*marks, size=MIB):
+    """A disk with these marks, each (place, bytes)."""
+    data = bytearray(size)
+    for place, mark in marks:
+        data[place : place + len(mark)] = mark
+    return bytes(data)

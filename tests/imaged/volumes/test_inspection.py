@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from imaged.volumes import errors, filesystems, inspection, partitions
+from imaged.volumes import errors, inspection
 from imaged.volumes.jobs import Canceled
 from tests.imaged import qemu
-from tests.imaged.volumes.arrived import KINDS, MIB, SIZE, described, opened, patched
+from tests.imaged.volumes.arrived import KINDS, MIB, SIZE, described, marked, opened, patched
 
 GRUB = Path("/usr/lib/grub-rescue/grub-rescue-cdrom.iso")
 TIB = 1 << 40
@@ -94,39 +94,6 @@ def test_a_disk_without_a_table_says_so(tmp_path, qemu_img):
     assert (facts["partition_table"], facts["filesystem"], facts["bootable"]) == (None, None, False)
 
 
-def marked(*marks, size=MIB):
-    data = bytearray(size)
-    for place, mark in marks:
-        data[place : place + len(mark)] = mark
-    return bytes(data)
-
-
-@pytest.mark.parametrize(
-    "found, mark",
-    [
-        ("ext", (1080, b"\x53\xef")),
-        ("xfs", (0, b"XFSB\0\0\x10\0")),
-        ("btrfs", (65600, b"_BHRfS_M")),
-        ("ntfs", (0, b"\xebR\x90NTFS    ")),
-        ("fat", (54, b"FAT16   ")),
-        ("fat", (82, b"FAT32   ")),
-        ("lvm", (512, b"LABELONE" + bytes(16) + b"LVM2 001")),
-        ("luks", (0, b"LUKS\xba\xbe\0\2")),
-        ("swap", (4086, b"SWAPSPACE2")),
-        ("swap", (65526, b"SWAPSPACE2")),
-        (None, (4096, b"SWAPSPACE2")),
-    ],
-)
-def test_a_file_system_without_a_table_is_known_by_its_mark(found, mark):
-    # Boot sectors of file systems have the mark of a partition table, too.
-    assert filesystems.read(marked(mark, (510, b"\x55\xaa"))[: inspection.HEAD]) == found
-
-
-@pytest.mark.parametrize("head", [b"", b"XFS", b"\x53\xef", bytes(1080) + b"\x53", b"\xff" * 70_000])
-def test_what_is_no_file_system_is_none(head):
-    assert filesystems.read(head) is None
-
-
 def test_the_file_system_is_that_of_the_disk_and_not_of_its_file(tmp_path, qemu_img):
     (tmp_path / "source").write_bytes(marked((65600, b"_BHRfS_M")))
     qemu_img("convert", "-f", "raw", "-O", "qcow2", "source", "disk")
@@ -146,48 +113,6 @@ def test_a_stream_longer_than_what_is_looked_at_is_known_by_its_end(tmp_path, qe
     qemu_img("convert", "-f", "raw", "-O", "vmdk", "-o", "subformat=streamOptimized", "source", "disk")
 
     assert inspect(tmp_path / "disk")["subformat"] == "streamOptimized"
-
-
-def gpt(kind, attributes=0, sector=512):
-    entry = struct.pack("<16s16sQQQ72s", kind, b"1" * 16, 40, 50, attributes, b"")
-    data = bytearray(partitions.HEAD)
-    data[446:462] = struct.pack("<B3sB3sII", 0, b"\0\2\0", 0xEE, b"\xff" * 3, 1, 100)
-    data[510:512] = b"\x55\xaa"
-    data[sector : sector + 88] = struct.pack("<8s64xQII", b"EFI PART", 2, 128, 128)
-    data[2 * sector + 128 : 2 * sector + 256] = entry
-    return bytes(data)
-
-
-EFI = bytes.fromhex("28732ac11ff8d211ba4b00a0c93ec93b")
-
-
-@pytest.mark.parametrize("sector", [512, 4096])
-@pytest.mark.parametrize("kind, attributes, boots", [(EFI, 0, True), (b"x" * 16, 0, False), (b"x" * 16, 4, True), (bytes(16), 4, False)])
-def test_a_gpt_boots_by_its_partitions(kind, attributes, boots, sector):
-    assert partitions.read(gpt(kind, attributes, sector)) == partitions.Table("gpt", boots)
-
-
-@pytest.mark.parametrize("values", [(1 << 63, 128, 128), (2, 1 << 31, 128), (2, 128, 0), (2, 128, 1 << 31)])
-def test_a_gpt_of_nonsense_is_no_harm(values):
-    data = bytearray(gpt(EFI))
-    struct.pack_into("<QII", data, 512 + 72, *values)
-
-    assert partitions.read(bytes(data)).kind == "gpt"
-
-
-def test_grub_in_the_first_sector_boots_without_an_active_partition():
-    head = bytearray(512)
-    head[446:462] = struct.pack("<B3sB3sII", 0, b"\0\2\0", 0x83, b"\xff" * 3, 1, 100)
-    head[510:512] = b"\x55\xaa"
-    assert partitions.read(bytes(head)) == partitions.Table("mbr", False)
-
-    head[0x188:0x18C] = b"GRUB"
-    assert partitions.read(bytes(head)) == partitions.Table("mbr", True)
-
-
-@pytest.mark.parametrize("head", [b"", b"\x55\xaa", bytes(512), bytes(510) + b"\x55\xaa", b"\x7f" * 510 + b"\x55\xaa"])
-def test_what_is_no_partition_table_is_none(head):
-    assert partitions.read(head) == partitions.Table(None, False)
 
 
 # What would lead qemu-img elsewhere
