@@ -138,7 +138,7 @@ class Arrivals:
             sized=True,
             fetched=transfer.size,
             digests=list(DIGESTS),
-            steps=record.planned(transfer.domain.steps or installed.DEFAULT, checksum=False, packed=False),
+            steps=record.planned(installed.chosen(transfer.domain.steps), checksum=False, packed=False),
         )
 
     def _fetch(self, user: views.User, entry: views.Entry, url: str, stored: storing.Storing, store: str | None) -> views.Transfer:

@@ -92,7 +92,7 @@ class Domains:
         with self._ground.database.session() as session:
             found = find(session, domain)
             found.steps = chosen
-            told = ", ".join(chosen or installed.DEFAULT)
+            told = ", ".join(installed.chosen(chosen))
             self._ground.events.record(session, "domain-changed", f"Imports into {found.name} go through: {told}", user=user)
         return self.get(domain)
 
@@ -155,7 +155,7 @@ class Domains:
             path=placement.path(found, host),
             images=images,
             status="unreachable" if numbers is None else "active",
-            steps=tuple(found.steps or installed.DEFAULT),
+            steps=installed.chosen(found.steps),
             **(numbers or {number: getattr(found, number) for number in NUMBERS}),
         )
 

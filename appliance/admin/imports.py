@@ -103,7 +103,7 @@ class Imports:
             not_before=request.not_before,
             looked_at=self._ground.clock.now(),
             digests=list(request.digests),
-            **plan.columns(image_id, domain, domain.steps or installed.DEFAULT),
+            **plan.columns(image_id, domain, installed.chosen(domain.steps)),
         )
         wanted = dataclasses.replace(wanted, size=plan.size)
         transfer_id = self._uploads.wait(user, wanted, domain, source, image_id, stored.volume(image_id))

@@ -33,6 +33,11 @@ def names() -> tuple[str, ...]:
     return (*(name for name in DEFAULT if name in found()), *sorted(found().keys() - set(DEFAULT)))
 
 
+def chosen(steps: Sequence[str] | None) -> tuple[str, ...]:
+    """Those of a storage domain with this list, where None is what is usual."""
+    return tuple(steps or DEFAULT)
+
+
 def load(name: str) -> Step:
     """The step of that name, which is installed. Raises whatever its module does."""
     return found()[name].load()
