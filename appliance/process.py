@@ -53,7 +53,7 @@ def run(settings: config.Config) -> int:
         log.info("Starting on %s", settings.state_dir)
         rooms = Rooms(settings, installation, stack)
         bus = wspbus.Bus()
-        stop = stack.enter_context(running.signals(bus))
+        stop = stack.enter_context(running.stops(bus))
         # Before it listens: whoever finds it open finds its address too.
         stack.enter_context(_address(settings))
         rooms.open(bus, stack)

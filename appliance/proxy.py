@@ -40,7 +40,7 @@ def run(settings: config.Config, file: pathlib.Path, listen: tuple[str, int] | N
         running.raise_file_limit()
         proxy = Proxy(settings, file, listen)
         bus = wspbus.Bus()
-        stop = stack.enter_context(running.signals(bus))
+        stop = stack.enter_context(running.stops(bus))
         stack.callback(proxy.listener.stop)
         proxy.open()
         # Nobody is answered before tickets are accepted: see `Proxy`.

@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterator
 
 from cherrypy.process import plugins, wspbus
 
+from imaged import signals
+
 log = logging.getLogger(__name__)
 
 #: A line of the log.
@@ -16,12 +18,8 @@ FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
 
 @contextlib.contextmanager
-def signals(bus: wspbus.Bus) -> Iterator[int]:
-    """A descriptor that becomes readable at the first signal that asks to stop; the second one ends the process.
-
-    A pipe, because a handler interrupts the main thread anywhere: setting an Event there can deadlock.
-    """
-    reader, writer = os.pipe2(os.O_CLOEXEC)
+def stops(bus: wspbus.Bus) -> Iterator[int]:
+    """A descriptor that becomes readable at the first signal that asks to stop; the second one ends the process."""
     asked = False
 
     def stop() -> None:
@@ -30,17 +28,15 @@ def signals(bus: wspbus.Bus) -> Iterator[int]:
             # The daemon notices by the end of its standard input.
             os._exit(1)
         asked = True
-        os.write(writer, b"\0")
 
     handler = plugins.SignalHandler(bus)
     handler.handlers = {"SIGINT": stop, "SIGTERM": stop, "SIGHUP": stop}
-    handler.subscribe()
-    try:
-        yield reader
-    finally:
-        handler.unsubscribe()
-        os.close(reader)
-        os.close(writer)
+    with signals.wakeups() as wakeups:
+        handler.subscribe()
+        try:
+            yield wakeups
+        finally:
+            handler.unsubscribe()
 
 
 def later(seconds: float, act: Callable[[], None]) -> None:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from imaged import config, locks, peer, services, systemd
+from imaged import config, locks, peer, services, signals, systemd
 from imaged.backends.policy import Policy
 from imaged.httpd import tls
 from imaged.httpd.server import Server
@@ -240,24 +240,15 @@ class Daemon:
 
 @contextlib.contextmanager
 def _wakeups() -> Iterator[int]:
-    """A descriptor that becomes readable when somebody asks us, by SIGTERM or SIGINT, to stop.
-
-    A pipe, because a handler may interrupt the main thread anywhere: setting an Event there can deadlock.
-    """
-    reader, writer = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
-
-    def wake(number: int, frame: object) -> None:
-        with contextlib.suppress(BlockingIOError):
-            os.write(writer, b"\0")
-
-    before = {number: signal.signal(number, wake) for number in (signal.SIGTERM, signal.SIGINT)}
-    try:
-        yield reader
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-        os.close(reader)
-        os.close(writer)
+    """A descriptor that becomes readable when somebody asks us, by SIGTERM or SIGINT, to stop."""
+    with signals.wakeups() as wakeups:
+        # The descriptor alone is heeded; these are there so that nothing else is done.
+        before = {number: signal.signal(number, lambda number, frame: None) for number in (signal.SIGTERM, signal.SIGINT)}
+        try:
+            yield wakeups
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
 
 
 def _give_up_after(seconds: float) -> None:

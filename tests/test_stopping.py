@@ -5,6 +5,7 @@ import signal
 import socket
 import ssl
 
+from tests import signals
 from tests.test_process import api_token, ask, bearer, run, write_ticket  # noqa: F401 - run is a fixture
 from tests.waiting import wait_for
 
@@ -37,6 +38,15 @@ def arrived(appliance) -> list:
     """What is durable of the only transfer, as an API client is told."""
     [transfer] = ask(appliance.port, "GET", "/api/v1/transfers", api_token(appliance))[1]["items"]
     return transfer["durable"]
+
+
+def test_a_signal_stops_it_whichever_thread_hears_it(run):  # noqa: F811
+    appliance = run("--http").started()
+
+    signals.to_another_thread(appliance.process.pid, signal.SIGINT)
+
+    assert appliance.process.wait(PATIENCE) == 0
+    assert "Stopped" in appliance.log
 
 
 def test_a_chunk_that_moves_may_end_and_stays_after_the_restart(run):  # noqa: F811

@@ -15,6 +15,7 @@ from click.testing import CliRunner
 from imaged import client, config
 from imaged.cli import main
 from imaged.httpd import tls
+from tests import signals
 from tests.imaged.command import PATIENCE, Authority, Imaged
 
 
@@ -91,6 +92,13 @@ def test_a_signal_stops_it_and_its_sockets_go(daemon, place, number):
     assert daemon.stop(number) == 0
     assert not (place / "control.sock").exists() and not (place / "images.sock").exists()
     assert "Traceback" not in daemon.log
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_stops_it_whichever_thread_hears_it(daemon, number):
+    signals.to_another_thread(daemon.process.pid, number)
+
+    assert daemon.end() == 0
 
 
 def test_what_it_makes_is_its_owners_alone(standing):
