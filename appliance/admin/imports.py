@@ -37,7 +37,10 @@ class Imports:
 
     def methods(self) -> views.Methods:
         """What can be imported here."""
-        steps = tuple(views.NamedStep(name, name in installed.STREAMING) for name in installed.names())
+        steps = tuple(
+            views.NamedStep(name, name in installed.STREAMING, name in installed.DEFAULT, installed.about(name))
+            for name in installed.names()
+        )
         return views.Methods(tuple(sources.schemes(self._policy)), unpack.KINDS, storing.SOURCES, storing.TARGETS, steps)
 
     def query(self, user: views.User, request: views.NewSource) -> views.Found:

@@ -71,6 +71,8 @@ def test_the_methods_are_what_is_present(appliance):
     assert methods["schemes"] == ["http", "https"]
     assert methods["compressions"] == ["gzip", "bzip2", "xz", "zstd"]
     assert {"raw", "qcow2", "iso"} <= set(methods["formats"])
+    assert [step["name"] for step in methods["steps"] if step["usual"]][::5] == ["inspect", "register"]
+    assert all(step["about"] for step in methods["steps"])
 
 
 def test_other_transfers_have_no_import(appliance):

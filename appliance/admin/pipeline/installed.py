@@ -15,6 +15,17 @@ VALIDATE, CONVERT, REGISTER = "validate", "convert", "register"
 #: What is done while the bytes come: by the fetch, and first.
 STREAMING = (INSPECT, CHECKSUM, DECOMPRESS)
 DEFAULT = (*STREAMING, VALIDATE, CONVERT, REGISTER)
+#: What each of ours does, in a sentence or two.
+ABOUT = {
+    INSPECT: "Looks at the source: name, size, format, and how it is packed. Always needed, as the first.",
+    CHECKSUM: "Compares the SHA-256 of what comes with the one that was given, or found beside the file.",
+    DECOMPRESS: "Unpacks gzip, bzip2, xz and zstd as the bytes come.",
+    VALIDATE: "Judges the whole file on the host: one image, safe to use, within the limits; and scans it, if it can. Always needed.",
+    CONVERT: "Makes raw or qcow2 of it on the host, where that is wanted. The original stays until the new file is verified.",
+    REGISTER: "Verifies and hashes the file on the host, and gives the image its name, tags and properties. Always needed, as the last.",
+}
+#: Characters of what a third party's package says of itself.
+LONGEST = 300
 #: Without these an image would be taken that nobody has judged, or that nobody can find.
 NEEDED = (INSPECT, VALIDATE, REGISTER)
 
@@ -31,6 +42,20 @@ def found() -> dict[str, metadata.EntryPoint]:
 def names() -> tuple[str, ...]:
     """Of all that are installed: ours in their usual order, then third parties' by name."""
     return (*(name for name in DEFAULT if name in found()), *sorted(found().keys() - set(DEFAULT)))
+
+
+def about(name: str) -> str:
+    """What an installed step does, as people read it. A third party's package says it: none of its code is run for that."""
+    if name in ABOUT:
+        return ABOUT[name]
+    package = found()[name].dist
+    if package is None:
+        return ""
+    summary = " ".join("".join(package.metadata.get_all("Summary") or []).split())
+    # The second is what some tools write where nothing was said.
+    if summary in ("", "UNKNOWN"):
+        return f"Of the package {package.name} {package.version}."
+    return summary if len(summary) <= LONGEST else f"{summary[: LONGEST - 1]}…"
 
 
 def chosen(steps: Sequence[str] | None) -> tuple[str, ...]:

@@ -65,10 +65,12 @@ class NewImport(NewSource):
 
 @dataclass(frozen=True)
 class NamedStep:
-    """A step that is installed. `streams`: it is done while the bytes come."""
+    """A step that is installed. `streams`: done while the bytes come; `usual`: done where nobody has chosen; `about`: what it does."""
 
     name: str
     streams: bool
+    usual: bool
+    about: str
 
 
 @dataclass(frozen=True)

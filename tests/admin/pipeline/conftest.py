@@ -28,7 +28,9 @@ def house(tmp_path, daemon, database, server, monkeypatch, settings):
 
 
 class Point:
-    """What stands for a step where it is installed; its module is imported by `load`."""
+    """What stands for a step where it is installed, by no package; its module is imported by `load`."""
+
+    dist = None
 
     def __init__(self, load: Callable[[], installed.Step]):
         self.load = load

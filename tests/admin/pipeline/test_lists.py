@@ -2,6 +2,7 @@
 
 import datetime
 import gzip
+from importlib import metadata
 
 import pytest
 
@@ -57,6 +58,40 @@ def test_third_parties_may_stand_anywhere_between_but_not_in_our_place(install):
     assert installed.names() == (*installed.DEFAULT, "count", "sign")
     with pytest.raises(errors.Invalid):
         installed.checked(["count", *SHORTEST])
+
+
+def test_each_of_ours_says_what_it_does_and_the_needed_ones_that_they_are(house):
+    told = house.admin.imports.methods().steps
+
+    assert all(step.about.endswith(".") for step in told)
+    assert tuple(step.name for step in told if step.usual) == installed.DEFAULT
+    assert tuple(step.name for step in told if "Always needed" in step.about) == installed.NEEDED
+
+
+@pytest.mark.parametrize(
+    ("summary", "says"),
+    [
+        ("Summary: Signs  what\n is right.\n", "Signs what is right."),
+        ("", "Of the package signing 2.1."),
+        ("Summary: UNKNOWN\n", "Of the package signing 2.1."),
+        (f"Summary: {'x' * 400}\n", f"{'x' * 299}…"),
+    ],
+    ids=["sentence", "none", "unknown", "long"],
+)
+def test_what_a_third_partys_step_does_is_what_its_package_says_and_none_of_its_code_is_run(tmp_path, monkeypatch, summary, says):
+    (tmp_path / "signing-2.1.dist-info").mkdir()
+    (tmp_path / "signing-2.1.dist-info" / "METADATA").write_text(f"Metadata-Version: 2.1\nName: signing\nVersion: 2.1\n{summary}")
+    (tmp_path / "signing-2.1.dist-info" / "entry_points.txt").write_text(f"[{installed.GROUP}]\nsign = signing_that_is_nowhere:sign\n")
+    points = next(iter(metadata.distributions(path=[str(tmp_path)]))).entry_points
+    monkeypatch.setattr(installed, "found", lambda: {point.name: point for point in points})
+
+    assert installed.about("sign") == says
+
+
+def test_a_step_of_no_package_says_nothing(install):
+    install(sign=print)
+
+    assert installed.about("sign") == ""
 
 
 def test_a_domain_keeps_its_list_and_an_event_tells_of_it(house):

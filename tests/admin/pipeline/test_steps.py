@@ -49,11 +49,14 @@ def through(house, server, install):
 def naming(tmp_path, monkeypatch):
     """The guide's example, installed as `pip install` does it."""
     module, project = (re.search(rf"```{kind}\n(.*?)```", GUIDE.read_text(), re.DOTALL)[1] for kind in ("python", "toml"))
-    points = tomllib.loads(project)["project"]["entry-points"]
+    told = tomllib.loads(project)["project"]
+    points = told["entry-points"]
     place = tmp_path / "site"
     (place / "naming-1.dist-info").mkdir(parents=True)
     (place / "naming.py").write_text(module)
-    (place / "naming-1.dist-info" / "METADATA").write_text("Metadata-Version: 2.1\nName: naming\nVersion: 1\n")
+    (place / "naming-1.dist-info" / "METADATA").write_text(
+        f"Metadata-Version: 2.1\nName: naming\nVersion: 1\nSummary: {told['description']}\n"
+    )
     lines = [f"[{group}]\n" + "".join(f"{name} = {value}\n" for name, value in found.items()) for group, found in points.items()]
     (place / "naming-1.dist-info" / "entry_points.txt").write_text("\n".join(lines))
     monkeypatch.syspath_prepend(place)
@@ -79,6 +82,7 @@ def test_the_example_of_the_guide_does_what_the_guide_says(house, server, naming
     assert refused.reason.startswith("disk.img does not say what it is for")
     assert (step_of(iso, "naming").status, step_of(iso, "naming").message) == ("skipped", "ISOs keep their makers' names")
     assert "naming" in installed.names()
+    assert installed.about("naming") == "Takes only images with good names."
 
 
 def test_a_step_knows_the_image_and_has_its_bytes(house, through):

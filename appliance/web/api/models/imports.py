@@ -36,6 +36,8 @@ class Found(View):
 class NamedStep(View):
     name: str
     streams: Annotated[bool, Field(description="It is done while the bytes come.")]
+    usual: Annotated[bool, Field(description="A storage domain for which nobody has chosen has it, in this order.")]
+    about: Annotated[str, Field(description="What it does, in a sentence.")]
 
 
 class Methods(View):
