@@ -156,6 +156,13 @@ class SourceStalled(ApplianceError):
     hint = "Resume when it is well again; what has arrived is kept."
 
 
+class SourceSlow(ApplianceError):
+    code = "source-slow"
+    status = 502
+    says = "{host} sends so slowly that after {seconds:g} seconds it was not known what it has."
+    hint = "Try again when it is less busy."
+
+
 class SourceReset(ApplianceError):
     code = "source-reset"
     status = 502

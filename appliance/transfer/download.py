@@ -16,6 +16,7 @@ log = logging.getLogger(__name__)
 #: What may be over when it is asked again.
 PASSING = (
     errors.SourceStalled,
+    errors.SourceSlow,
     errors.SourceReset,
     errors.SourceShort,
     errors.SourceUnreachable,

@@ -8,7 +8,9 @@ import base64
 import contextlib
 import dataclasses
 import logging
+import math
 import threading
+import time
 import typing
 from collections.abc import Iterator
 from importlib import metadata
@@ -66,7 +68,7 @@ class Facts:
     resumable: bool
     #: What changes when the file does (a strong ETag, or Last-Modified); None: nothing tells.
     validator: str | None
-    head: bytes  #: At most HEAD bytes.
+    head: bytes  #: At most HEAD bytes, fewer of a source that sends slowly.
 
 
 class Stream(typing.Protocol):
@@ -102,17 +104,19 @@ class Source(typing.Protocol):
         """From any thread: whoever waits for bytes, now or later, gets Interrupted."""
 
 
-def beginning(stream: Stream, most: int) -> bytes:
-    """So many bytes, unless it ends before. Raises as reading does."""
-    found = bytearray()
+def beginning(stream: Stream, most: int, seconds: float = math.inf) -> bytes:
+    """So many bytes, unless it ends before; of one that sends slowly, what has come by then. Raises as reading does."""
+    found, until = bytearray(), time.monotonic() + seconds
     while len(found) < most and (data := stream.read(most - len(found))):
         found += data
+        if time.monotonic() >= until:
+            break
     return bytes(found)
 
 
 @contextlib.contextmanager
 def within(source: Source, seconds: float) -> Iterator[None]:
-    """For what somebody waits for: the source is interrupted when it is not over in time, however busily it sends. Raises SourceStalled."""
+    """For what somebody waits for: the source is interrupted when it is not over in time, however busily it sends. Raises SourceSlow."""
     late = threading.Event()
 
     def end() -> None:
@@ -126,7 +130,7 @@ def within(source: Source, seconds: float) -> Iterator[None]:
         yield
     except Interrupted:
         if late.is_set():
-            raise errors.SourceStalled(host=source.host, seconds=seconds) from None
+            raise errors.SourceSlow(host=source.host, seconds=seconds) from None
         raise
     finally:
         timer.cancel()

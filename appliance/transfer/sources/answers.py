@@ -104,6 +104,8 @@ class Body:
             # What comes is the text of an error, and the file is empty.
             self.total = 0
         self._at = self.start
+        #: All has come.
+        self.ended = False
         self.validator = validator(answer)
 
     def read(self, most: int = PIECE) -> bytes:
@@ -131,6 +133,7 @@ class Body:
                 raise
             raise errors.SourceShort(host=self._host, name=self._name, received=self._at, expected=self.total) from error
         self._at += len(data)
+        self.ended = not data
         return data
 
     def _has_come(self) -> bool:

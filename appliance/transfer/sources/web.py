@@ -19,8 +19,8 @@ REDIRECTS = {301, 302, 303, 307, 308}
 
 _HEADERS = {"Accept": "*/*", "Accept-Encoding": "identity", "User-Agent": "image-appliance", "Connection": "close"}
 
-#: Seconds for which somebody waits for a look at least: whoever sends slowly is not silent.
-LOOK = 60.0
+#: Seconds for which somebody who looks waits for answers, at least; and for the beginning of the file: then what has come will do.
+LOOK, HEAD_WITHIN = 60.0, 20.0
 #: What a HEAD may fail with where a GET does not: some servers know no HEAD, or sign their addresses for GET alone.
 _NO_HEAD = (errors.SourceFailed, errors.SourceForbidden, errors.SourceMissing, errors.SourceReset, errors.SourceGarbled)
 
@@ -42,13 +42,15 @@ class Web:
         self.name = answers.tidy(self._target.name) or self.host
 
     def look(self) -> sources.Facts:
-        with sources.within(self, max(self._policy.timeout, LOOK)):
-            with contextlib.suppress(*_NO_HEAD), self._answer("HEAD", {}):
-                pass
-            with self._answer("GET", {"Range": f"bytes=0-{sources.HEAD - 1}"}) as (there, answer, sock):
-                body = self._body(answer, sock, 0)
-                head = sources.beginning(body, sources.HEAD)
-        size = len(head) if body.total is None and len(head) < sources.HEAD else body.total
+        with contextlib.ExitStack() as stack:
+            with sources.within(self, max(self._policy.timeout, LOOK)):
+                with contextlib.suppress(*_NO_HEAD), self._answer("HEAD", {}):
+                    pass
+                there, answer, sock = stack.enter_context(self._answer("GET", {"Range": f"bytes=0-{sources.HEAD - 1}"}))
+            body = self._body(answer, sock, 0)
+            # However slowly it sends, it is not silent.
+            head = sources.beginning(body, sources.HEAD, HEAD_WITHIN)
+        size = len(head) if body.total is None and body.ended else body.total
         resumable = answer.status == 206 and body.validator is not None
         name = answers.offered_name(answer) or answers.tidy(there.name) or self.name
         return sources.Facts(self.url, name, size, answers.content_type(answer), resumable, body.validator, head)

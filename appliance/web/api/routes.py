@@ -94,6 +94,7 @@ LOOK = (
     errors.SourceEncoded,
     errors.SourceGarbled,
     errors.SourceStalled,
+    errors.SourceSlow,
     errors.SourceReset,
     errors.SourceShort,
     errors.SourceLong,

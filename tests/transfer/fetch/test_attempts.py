@@ -7,6 +7,7 @@ import pytest
 from appliance import errors
 from tests.transfer.fetch.fetched import DATA, MIB, fetching, packed_fetching
 from tests.transfer.sources import web_server
+from tests.waiting import wait_for
 
 
 @pytest.mark.parametrize("broken", [web_server.cut, web_server.reset])
@@ -114,6 +115,24 @@ def test_what_will_not_pass_is_told_at_once(server, volume, code, error):
 
     with pytest.raises(error):
         fetching(server, volume).run()
+    assert len(server.requests) == 1
+
+
+def test_a_source_that_sends_single_bytes_is_not_silent(server, volume):
+    def script(handler) -> None:
+        handler.give(0)
+        for at in range(20):
+            handler.wfile.write(DATA[at : at + 1])
+            # Each is taken by itself, and no later one is needed for that.
+            wait_for(lambda at=at: coming.progress.fetched > at, "the byte to be taken")
+        handler.wfile.write(DATA[20:])
+
+    server.scripts = [script]
+    coming = fetching(server, volume)
+
+    coming.run()
+
+    assert volume.path.read_bytes() == DATA
     assert len(server.requests) == 1
 
 

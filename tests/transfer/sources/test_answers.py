@@ -1,5 +1,8 @@
 """Every bad way in which a web server answers, or does not."""
 
+import contextlib
+import select
+import threading
 import time
 
 import pytest
@@ -101,19 +104,39 @@ def test_a_source_that_falls_silent_is_told(server, count):
         read(source(server, timeout=0.3))
 
 
-def test_a_source_that_is_slow_is_not_silent(server):
-    def script(handler) -> None:
-        handler.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\n")
-        for _ in range(8):
-            handler.wfile.write(b"x")
-            time.sleep(0.1)
+def test_a_source_is_not_silent_however_slowly_it_sends(server, monkeypatch):
+    over = threading.Event()
 
+    @contextlib.contextmanager
+    def within(*_):
+        yield
+        over.set()
+
+    def script(handler) -> None:
+        handler.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\n")
+        handler.wfile.write(b"disk" if over.wait(60) else b"")
+
+    monkeypatch.setattr(sources, "within", within)
     server.scripts = [script]
 
-    assert source(server, timeout=0.5).look().head == b"x" * 8
+    assert source(server).look().head == b"disk", "nothing but its silence ends it once it has begun"
 
 
-def test_a_source_that_sends_a_byte_now_and_then_does_not_keep_anybody_waiting(server, monkeypatch):
+@pytest.mark.parametrize(("length", "size"), [(b"Content-Length: 999\r\n", 999), (b"", None)])
+def test_of_a_slow_source_a_look_takes_what_has_come(server, monkeypatch, length, size):
+    def script(handler) -> None:
+        handler.wfile.write(b"HTTP/1.1 200 OK\r\n" + length + b"\r\nQFI\xfb")
+        select.select([handler.connection], [], [], 60)
+
+    monkeypatch.setattr(web, "HEAD_WITHIN", 0.0)
+    server.scripts = [script]
+
+    facts = source(server).look()
+
+    assert (facts.head, facts.size) == (b"QFI\xfb", size)
+
+
+def test_a_source_that_sends_a_byte_of_its_answer_now_and_then_does_not_keep_anybody_waiting(server, monkeypatch):
     monkeypatch.setattr(web, "LOOK", 0.5)
 
     def script(handler) -> None:
@@ -123,7 +146,7 @@ def test_a_source_that_sends_a_byte_now_and_then_does_not_keep_anybody_waiting(s
 
     server.scripts = [script]
 
-    with pytest.raises(errors.SourceStalled):
+    with pytest.raises((errors.SourceSlow, errors.SourceStalled), match=r"0\.5 seconds"):
         source(server, timeout=0.5).look()
 
 
