@@ -1,4 +1,4 @@
-"""Sizes and times as a person would write them: one unit system (KiB, MiB, GiB), three significant digits."""
+"""Sizes and times as a person would write them: one unit system (KiB, MiB, GiB), three significant digits. And what programs say."""
 
 UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB")
 
@@ -23,3 +23,17 @@ def duration(seconds: float) -> str:
         if seconds >= length:
             return f"{seconds / length:.3g}{name}"
     return f"{seconds:.3g} s"
+
+
+def sentence(text: str) -> str:
+    """A program's line as a sentence."""
+    text = text.strip()
+    return text if text.endswith((".", "!", "?", "…")) else f"{text}."
+
+
+def clipped(text: str, most: int) -> str:
+    """`text` with at most so many characters: what is longer ends with a whole word, and shows that there was more."""
+    if len(text) <= most:
+        return text
+    head = text[: most - 1]
+    return (head.rpartition(" ")[0].rstrip() or head) + "…"

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from appliance import errors
-from appliance.admin import copying, entries, images, imports, models, phases, stores, storing, tasks, transfers, views
+from appliance.admin import advice, copying, entries, images, imports, models, phases, stores, storing, tasks, transfers, views
 from appliance.admin.ground import Ground
 from appliance.admin.pipeline import installed, record
 
@@ -84,7 +84,7 @@ class Arrivals:
         except errors.ApplianceError as error:
             if not _fault(error):
                 raise
-            self._tasks.fail(user, tasks.IMPORT_OF_IMAGE, asked, _told(error), image_id=entry_id)
+            self._tasks.fail(user, tasks.IMPORT_OF_IMAGE, asked, advice.told(error.sentence, error.code), image_id=entry_id)
             return
         self._tasks.add(user, tasks.IMPORT_OF_IMAGE, asked, image_id=entry_id, transfer_id=found.id)
 
@@ -118,7 +118,7 @@ class Arrivals:
             self._entries.forget(entry.id)
             if not _fault(error):
                 raise
-            return self._tasks.fail(user, tasks.IMPORT, asked, _told(error))
+            return self._tasks.fail(user, tasks.IMPORT, asked, advice.told(error.sentence, error.code))
         return self._tasks.add(user, tasks.IMPORT, asked, image_id=entry.id, transfer_id=found.id)
 
     def _source(self, entry: views.Entry, transfer: models.Transfer) -> models.Import:
@@ -162,7 +162,3 @@ def check_url(url: str, field: str) -> None:
 
 def _fault(error: errors.ApplianceError) -> bool:
     return isinstance(error, FAULTS) or error.status == GATEWAY
-
-
-def _told(error: errors.ApplianceError) -> str:
-    return f"{error.sentence} {error.advice}".strip()

@@ -120,7 +120,7 @@ class Finalizing:
                     return True
                 if refused.status >= 500:
                     raise
-                self._moves.move(transfer, Event.FAIL, reason=(refused.code, sentence(refused.message)))
+                self._moves.move(transfer, Event.FAIL, reason=(refused.code, units.sentence(refused.message)))
                 return True
         if job["state"] == "running":
             self._live.verify[transfer.id] = {"step": job["step"], "done": job["done"], "total": job["total"]}
@@ -130,10 +130,10 @@ class Finalizing:
         elif job["state"] == "failed" and job["error"]["code"] in HOSTS_FAULT:
             # The host's fault, not the image's: its bytes are good as far as anybody knows, and wait until it is mended.
             self._resting[transfer.id] = self._ground.clock.steady() + AGAIN
-            self._live.keep(transfer, job=None, reason_code="host-failed", reason=sentence(job["error"]["message"]))
+            self._live.keep(transfer, job=None, reason_code="host-failed", reason=units.sentence(job["error"]["message"]))
             raise errors.HostRefused(host=transfer.host.name, reason=job["error"]["message"])
         elif job["state"] == "failed":
-            self._moves.move(transfer, Event.FAIL, reason=(job["error"]["code"], sentence(job["error"]["message"])))
+            self._moves.move(transfer, Event.FAIL, reason=(job["error"]["code"], units.sentence(job["error"]["message"])))
         else:
             self._live.keep(transfer, job=None)
         return True
@@ -178,7 +178,7 @@ class Finalizing:
             except client.Refused as refused:
                 if refused.status >= 500:
                     raise
-                raise Failed(refused.code, sentence(refused.message)) from None
+                raise Failed(refused.code, units.sentence(refused.message)) from None
         verdict = transfer.verdict or {}
         with self._ground.database.session() as session:
             session.add(transfer)
@@ -257,9 +257,3 @@ class Finalizing:
         self._live.forget(transfer.id)
         self._resting.pop(transfer.id, None)
         self._fleet.domains.changed(transfer.domain_id)
-
-
-def sentence(text: str) -> str:
-    """The host's line as a sentence."""
-    text = text.strip()
-    return text if text.endswith((".", "!", "?")) else f"{text}."

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from sqlalchemy import orm
 
 from appliance import errors
-from appliance.admin import models, phases, rights, views
+from appliance.admin import advice, models, phases, rights, views
 from appliance.admin.ground import Ground
 from appliance.admin.phases import Phase
 
@@ -108,7 +108,7 @@ def follow(session: orm.Session, transfer: models.Transfer, now: datetime.dateti
         if phase is Phase.FINISHED_SUCCESS:
             task.status, task.result = SUCCESS, {"image_id": task.image_id}
         elif phase in phases.FAILED:
-            task.status, task.message = FAILURE, transfer.reason or "It was cancelled."
+            task.status, task.message = FAILURE, advice.told(transfer.reason, transfer.reason_code)
             if task.type == IMPORT:
                 # Nobody was told of the image that it was to bring.
                 session.execute(sa.delete(models.Entry).where(models.Entry.id == task.image_id))

@@ -109,7 +109,7 @@ class SourceFailed(ApplianceError):
     code = "source-failed"
     status = 502
     says = "{host} could not give us {name} (it answered {status})."
-    hint = "Wait a little and resume; the fault is the source's."
+    hint = "Wait a little and try again; the fault is the source's."
 
 
 class SourceRange(ApplianceError):
@@ -118,7 +118,7 @@ class SourceRange(ApplianceError):
     code = "source-range"
     status = 502
     says = "{host} does not give the part of {name} that was asked for: {reason}."
-    hint = "The file may have become shorter: cancel this import and start a new one."
+    hint = "The file may have become shorter: start a new import."
 
 
 class SourceEncoded(ApplianceError):
@@ -153,7 +153,7 @@ class SourceStalled(ApplianceError):
     code = "source-stalled"
     status = 502
     says = "{host} has sent nothing for {seconds:g} seconds."
-    hint = "Resume when it is well again; what has arrived is kept."
+    hint = "Try again when it is well; an import that is paused keeps what has arrived."
 
 
 class SourceSlow(ApplianceError):
@@ -167,7 +167,7 @@ class SourceReset(ApplianceError):
     code = "source-reset"
     status = 502
     says = "{host} broke the connection off: {reason}."
-    hint = "Resume when it is well again; what has arrived is kept."
+    hint = "Try again when it is well; an import that is paused keeps what has arrived."
 
 
 class SourceShort(ApplianceError):
@@ -185,14 +185,14 @@ class SourceLong(ApplianceError):
     code = "source-long"
     status = 502
     says = "{name} has more than the {expected:size} that it should have."
-    hint = "Check the file at its source, then cancel this import and start a new one."
+    hint = "Check the file at its source, then start a new import."
 
 
 class SourceChanged(ApplianceError):
     code = "source-changed"
     status = 409
     says = "{name} at {host} is not the file any more that this import began with."
-    hint = "Cancel this import and start a new one: two versions must not be mixed."
+    hint = "Start a new import: two versions must not be mixed."
 
 
 class WrongChecksum(ApplianceError):

@@ -165,4 +165,4 @@ def last_line(complaint: str) -> str:
     if not lines:
         return "it ended without a word, probably at one of its limits"
     sentence = DESCRIPTION.sub("", lines[-1].rpartition("': ")[2]).removeprefix("qemu-img: ")
-    return "".join(c for c in sentence[:500] if c.isprintable())
+    return "".join(c for c in units.clipped(sentence, 500) if c.isprintable())

@@ -62,4 +62,4 @@ def scan(job: Job, file: int, *, command: Sequence[str]) -> dict:
 def _first_line(text: str) -> str:
     """Of what a program said, for a person."""
     line = next((line.strip() for line in text.splitlines() if line.strip()), "")
-    return "".join(c for c in line[:MAX_WORDS] if c.isprintable())
+    return "".join(c for c in units.clipped(line, MAX_WORDS) if c.isprintable())

@@ -150,4 +150,4 @@ def _work(future: "futures.Future[object]", name: str, arrival: Arrival) -> None
 
 def _shown(said: object) -> str:
     """What somebody else's program says, as it can be shown."""
-    return "".join(character for character in str(said)[:MOST_WORDS] if character.isprintable() or character == "\n").strip()
+    return "".join(character for character in units.clipped(str(said), MOST_WORDS) if character.isprintable() or character == "\n").strip()

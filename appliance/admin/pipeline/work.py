@@ -14,7 +14,7 @@ from appliance.admin.import_tools import Tools
 from appliance.admin.phases import Phase
 from appliance.admin.pipeline import record
 from appliance.admin.pipeline.outcome import Closed, Failed
-from imaged import client
+from imaged import client, units
 
 #: Seconds between two looks at a job of the host: at first, and at most.
 FIRST_LOOK, LONGEST_LOOK = 0.01, 1.0
@@ -86,7 +86,7 @@ class Work:
             if job["state"] == "failed":
                 if job["error"]["code"] in finalizing.HOSTS_FAULT:
                     raise errors.HostRefused(host=self.load().host.name, reason=job["error"]["message"])
-                raise Failed(job["error"]["code"], finalizing.sentence(job["error"]["message"]))
+                raise Failed(job["error"]["code"], units.sentence(job["error"]["message"]))
             if self._stopping.wait(pause):
                 raise Closed
             pause = min(2 * pause, LONGEST_LOOK)
@@ -102,7 +102,7 @@ class Work:
                         return GONE
                     if refused.status >= 500 and refused.code != "no-space":
                         raise
-                    raise Failed(refused.code, finalizing.sentence(refused.message)) from None
+                    raise Failed(refused.code, units.sentence(refused.message)) from None
             if known is None:
                 self._keep_jobs(transfer, self._jobs(transfer) | {what: job["id"]})
             return job

@@ -61,12 +61,12 @@ def test_a_task_ends_with_a_time_to_live_and_is_forgotten_after_it(glance, appli
 @pytest.mark.parametrize(
     ("answer", "words"),
     [
-        (404, "answered 404"),
-        (403, "answered 403"),
-        (500, "answered 500"),
-        (b"<html><body>not an image</body></html>", "web page"),
-        (gzip.compress(bytes(100000), mtime=0)[:60], "gzip"),
-        (b"QFI\xfb\x00\x00\x00\x03" + bytes(1000), "qcow2"),
+        (404, "(it answered 404). Check the address in a browser"),
+        (403, "(it answered 403). Give a user and a password"),
+        (500, "(it answered 500). Wait a little and try again"),
+        (b"<html><body>not an image</body></html>", "web page, not an image. Open the address in a browser"),
+        (gzip.compress(bytes(100000), mtime=0)[:60], "in the middle of its gzip data. It was not uploaded whole"),
+        (b"QFI\xfb\x00\x00\x00\x03" + bytes(1000), "said to be raw. Say what it is as its disk_format"),
     ],
     ids=["404", "403", "500", "a page", "a cut archive", "another format"],
 )
@@ -290,7 +290,7 @@ def test_bytes_that_are_no_image_fail_the_import_of_what_was_staged(glance):
 
     [task] = glance.call("GET", f"/images/{image['id']}/tasks").json["tasks"]
     assert glance.ended(task)["status"] == "failure"
-    assert glance.ended(task)["message"]
+    assert "Say what it is as its disk_format" in glance.ended(task)["message"]
     wait_for(lambda: glance.show(image)["status"] == "queued", "the image to be queued again")
 
 
