@@ -76,12 +76,17 @@ def described(path: Path, change) -> Path:
 
 
 def qemu_img_that(tmp_path, monkeypatch, convert: str) -> None:
-    """A qemu-img that converts by this piece of shell script, and does all else as it should."""
-    program = tmp_path / "bin" / "qemu-img"
+    """Our qemu-img converts by this piece of shell script, and does all else as it should."""
+    monkeypatch.setenv("PATH", path_with_qemu_img(tmp_path, convert))
+
+
+def path_with_qemu_img(place, convert: str) -> str:
+    """A PATH on which there is one that converts by this piece of shell script."""
+    program = place / "bin" / "qemu-img"
     program.parent.mkdir()
     program.write_text(f'#!/bin/sh\n[ "$1" = convert ] || exec {shutil.which("qemu-img")} "$@"\n{convert}\n')
     program.chmod(0o700)
-    monkeypatch.setenv("PATH", f"{program.parent}:{os.environ['PATH']}")
+    return f"{program.parent}:{os.environ['PATH']}"
 
 
 def marked(*marks, size=MIB):
