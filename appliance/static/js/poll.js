@@ -15,6 +15,7 @@ const SLOWEST = 15_000;
  * @property {ReturnType<typeof setTimeout> | null} timer
  * @property {number} errors in a row
  * @property {boolean} asking
+ * @property {boolean} again what is being answered may be from before something was done
  */
 
 /** @type {Map<string, Watch>} */
@@ -30,7 +31,7 @@ const watches = new Map();
 export function watch(path, listener, failure = () => {}) {
   let one = watches.get(path);
   if (!one) {
-    one = { path, last: "", data: null, listeners: new Set(), failures: new Set(), timer: null, errors: 0, asking: false };
+    one = { path, last: "", data: null, listeners: new Set(), failures: new Set(), timer: null, errors: 0, asking: false, again: false };
     watches.set(path, one);
   }
   one.listeners.add(listener);
@@ -49,7 +50,10 @@ export function watch(path, listener, failure = () => {}) {
 
 /** Something was done: look at once. */
 export function poke() {
-  for (const one of watches.values()) ask(one);
+  for (const one of watches.values()) {
+    one.again = one.asking;
+    ask(one);
+  }
 }
 
 /** @param {Watch} one */
@@ -74,7 +78,8 @@ async function ask(one) {
     if (error instanceof ApiError && (one.errors > 1 || !error.passing || one.data === null)) for (const failure of [...one.failures]) failure(error);
   } finally {
     one.asking = false;
-    const pause = Math.min(SLOWEST, EVERY * (1 + one.errors));
+    const pause = one.again ? 0 : Math.min(SLOWEST, EVERY * (1 + one.errors));
+    one.again = false;
     if (watches.get(one.path) === one && document.visibilityState === "visible") one.timer = setTimeout(() => ask(one), pause);
   }
 }
