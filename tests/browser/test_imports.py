@@ -16,7 +16,7 @@ from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.select import Select
 
 from tests.browser.page import row, stored
-from tests.browser.test_access import Looks, focus, heard, listen, press, tab_to
+from tests.browser.test_access import LOOKS, Looks, flaws, focus, heard, listen, look, press, tab_to
 from tests.e2e import images
 from tests.e2e.product import wait_for
 from tests.transfer.sources import web_server
@@ -96,6 +96,14 @@ def vmdk(folder: pathlib.Path, data: bytes) -> web_server.File:
     (folder / "disk.raw").write_bytes(data)
     images.qemu_img("convert", "-f", "raw", "-O", "vmdk", "-o", "subformat=streamOptimized", folder / "disk.raw", folder / "disk.vmdk")
     return web_server.File((folder / "disk.vmdk").read_bytes())
+
+
+@pytest.fixture
+def domain(product):
+    """The path of a storage domain, which does what is usual with imports afterwards."""
+    path = next(f"/domains/{one['id']}" for one in product.ok("GET", "/domains")["items"] if one["name"] == "data")
+    yield path
+    product.ok("PATCH", path, {"steps": None})
 
 
 def name_of(path: str) -> str:
@@ -274,6 +282,57 @@ def test_a_conversion_tells_how_far_it_is_and_can_be_cancelled(page, server, tmp
 
     page.wait_for_phase(transfer, "finished_cleanup")
     wait_for(lambda: not page.all(row(transfer)), "the row to go")
+
+
+def test_an_administrator_arranges_what_imports_go_through_by_keyboard_alone(page, domain):
+    def steps():
+        """The names of those that the page of the storage domain shows."""
+        return page.driver.execute_script(
+            "return [...document.querySelectorAll('[data-test=domain-steps] li')].map((li) => li.dataset.step)"
+        )
+
+    def act(step, part, key=Keys.SPACE):
+        page.see(f'[data-step="{step}"] [data-test="{part}"]').send_keys(key)
+
+    page.open(domain)
+    page.part("domain-steps")
+    tab_to(page, "change-steps")
+    usual = steps()
+    press(page, Keys.ENTER)
+    wait_for(lambda: focus(page).get_attribute("data-test") == "runs", "the first step to have the focus")
+    act("convert", "move-up", Keys.ENTER)
+    said = "return document.querySelector('[data-test=said]').textContent"
+    assert page.driver.execute_script(said) == "Convert is now step 4 of 6."
+    assert focus(page).accessible_name == "Move up: Convert"
+    tab_to(page, "submit", "dialog")
+    press(page, Keys.ENTER)
+    page.wait_for_text("Validate must come before convert", '[data-test="steps-dialog"] [data-test="error"]')
+    found = flaws(page)
+    look(page, "narrow", "dark")
+    assert found + flaws(page) == []
+    look(page, *LOOKS[0])
+    act("convert", "move-down")
+    assert not page.shows("error")
+    act("verify-checksum", "runs")
+    page.part("submit").send_keys(Keys.ENTER)
+    page.wait_for_closed_dialog()
+    shorter = [step for step in usual if step != "verify-checksum"]
+    wait_for(lambda: steps() == shorter, "the page to show them")
+    assert page.product.ok("GET", domain)["steps"] == shorter
+    assert focus(page).get_attribute("data-test") == "change-steps"
+
+    press(page, Keys.ENTER)
+    act("decompress", "runs")
+    press(page, Keys.ESCAPE)
+    page.wait_for_closed_dialog()
+    assert page.product.ok("GET", domain)["steps"] == shorter
+    press(page, Keys.ENTER)
+    wait_for(lambda: page.part("usual-steps").is_enabled(), "the steps to be shown")
+    page.part("usual-steps").send_keys(Keys.SPACE)
+    page.part("submit").send_keys(Keys.ENTER)
+    page.wait_for_closed_dialog()
+    wait_for(lambda: steps() == usual, "the page to show them")
+    assert page.product.ok("GET", domain)["steps"] == usual
 
 
 def test_a_file_with_another_checksum_ends_with_the_reason_on_its_row(page, server, image):

@@ -48,6 +48,9 @@ def test_a_viewer_sees_everything_and_may_change_nothing(tab, people):
     assert not tab.shows("delete")
     tab.driver.execute_script("dispatchEvent(new DragEvent('drop', {bubbles: true, dataTransfer: new DataTransfer()}))")
     assert not tab.all("dialog")
+    tab.open(f"/domains/{tab.product.transfer(transfer)['domain']['id']}")
+    tab.part("domain-steps")
+    assert not tab.all('[data-test="change-steps"]')
 
 
 def test_an_uploader_may_change_what_is_theirs_alone(tab, people):
@@ -60,6 +63,9 @@ def test_an_uploader_may_change_what_is_theirs_alone(tab, people):
 
     assert tab.row(mine).find_element(By.CSS_SELECTOR, '[data-test="cancel"]').is_displayed()
     assert not any(tab.row(strange).find_element(By.CSS_SELECTOR, f'[data-test="{verb}"]').is_displayed() for verb in ("pause", "cancel"))
+    tab.open(f"/domains/{tab.product.transfer(mine)['domain']['id']}")
+    tab.part("domain-steps")
+    assert not tab.all('[data-test="change-steps"]')
 
 
 def test_an_expired_login_leads_back_to_the_page(tab):

@@ -110,4 +110,5 @@ function failure(response, text) {
 export const get = (/** @type {string} */ path, /** @type {{signal?: AbortSignal}} */ options = {}) => request("GET", path, undefined, options);
 export const post = (/** @type {string} */ path, /** @type {unknown} */ body = undefined, /** @type {{signal?: AbortSignal, timeout?: number}} */ options = {}) =>
   request("POST", path, body, options);
+export const patch = (/** @type {string} */ path, /** @type {unknown} */ body) => request("PATCH", path, body);
 export const remove = (/** @type {string} */ path) => request("DELETE", path);

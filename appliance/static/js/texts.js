@@ -326,6 +326,16 @@ export const texts = {
 
   domain: { steps: "Imports go through", path: "Path", host: "Host", free: "Free", reserved: "Reserved", capacity: "Capacity", used: "Used", crumb: "Storage domains", images: "Images" },
 
+  arrangement: {
+    change: "Change steps", title: (/** @type {string} */ name) => `Import steps of ${name}`,
+    about: (/** @type {string} */ name) => `What is done with an image that is imported into ${name}, from first to last. Imports that have begun keep the steps that they began with.`,
+    list: "Steps, in their order", up: "Move up", down: "Move down", moves: (/** @type {string} */ move, /** @type {string} */ step) => `${move}: ${step}`,
+    moved: (/** @type {string} */ step, /** @type {number} */ place, /** @type {number} */ all) => `${step} is now step ${place} of ${all}.`,
+    usual: "Use the standard steps", reset: "The standard steps, in their order. Save to use them.", save: "Save",
+    saved: (/** @type {string} */ name, /** @type {string[]} */ steps) => `Imports into ${name} go through ${listed(steps)}.`,
+    gone: "It is not installed any more: imports would fail at it.",
+  },
+
   image: {
     crumb: "Images", facts: "Facts", events: "Events", format: "Format", size: "Size", virtual: "Disk size", domain: "Storage domain", owner: "Uploaded by", path: "Path on the host",
     sha256: "SHA-256", boots: "Can start a machine", label: "Label", tags: "Tags", properties: "Properties", created: "Started", completed: "Completed", type: "Content type", status: "State",

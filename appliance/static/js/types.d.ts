@@ -47,7 +47,10 @@ export interface Import {
 }
 
 /** `formats` at the source, `targets` that are converted to. */
-export interface Methods { schemes: string[]; compressions: string[]; formats: string[]; targets: string[]; steps: { name: string; streams: boolean }[] }
+export interface Methods { schemes: string[]; compressions: string[]; formats: string[]; targets: string[]; steps: KnownStep[] }
+
+/** A step that is installed; the `usual` ones run where nobody has chosen. */
+export interface KnownStep { name: string; streams: boolean; usual: boolean; about: string }
 
 /** A file at its source, before it is imported. */
 export interface Found {

@@ -11,6 +11,20 @@ export function input(test, attributes = {}) {
   return h("input", { class: "input", id: test, test, autocomplete: "off", autocapitalize: "none", spellcheck: "false", ...attributes });
 }
 
+/**
+ * A box to tick, with its label and a word about it.
+ * @param {string} test
+ * @param {string} word
+ * @param {string} about
+ * @param {() => void} changed
+ * @param {string} [id]
+ */
+export function tick(test, word, about, changed, id = test) {
+  const box = h("input", { type: "checkbox", id, test, onchange: changed, "aria-describedby": about ? `${id}-about` : null });
+  const label = h("label", { for: id }, word);
+  return { box, label, el: h("div", { class: "tick" }, box, label, about ? h("p", { class: "small quiet", id: `${id}-about` }, about) : null) };
+}
+
 export class Field {
   /**
    * @param {string} label

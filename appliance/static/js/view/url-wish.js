@@ -8,7 +8,7 @@ import { texts } from "../texts.js";
 import { size } from "../units.js";
 import { h, say } from "./dom.js";
 import { DomainField } from "./domain-field.js";
-import { Field, input } from "./field.js";
+import { Field, input, tick } from "./field.js";
 import { problemSlot } from "./problem.js";
 
 /** @typedef {import("../types").Found} Found */
@@ -141,17 +141,4 @@ export class UrlWish {
     if (this.tags.refused || this.properties.refused) this.more.open = true;
     if (go && about.length) this.fields[about[0][0]].control.focus();
   }
-}
-
-/**
- * A box to tick, with its label and a word about it.
- * @param {string} test
- * @param {string} word
- * @param {string} about
- * @param {() => void} changed
- */
-function tick(test, word, about, changed) {
-  const box = h("input", { type: "checkbox", id: test, test, onchange: changed, "aria-describedby": about ? `${test}-about` : null });
-  const label = h("label", { for: test }, word);
-  return { box, label, el: h("div", { class: "tick" }, box, label, about ? h("p", { class: "small quiet", id: `${test}-about` }, about) : null) };
 }
