@@ -4,12 +4,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from appliance import errors
-from appliance.admin import advice, copying, entries, images, imports, models, phases, stores, storing, tasks, transfers, views
+from appliance.admin import advice, copying, deposits, entries, images, imports, models, phases, stores, storing, tasks, transfers, views
 from appliance.admin.ground import Ground
 from appliance.admin.pipeline import installed, record
 
-#: What is computed as the bytes come: Glance's checksum and os_hash_value.
-DIGESTS = ("md5", "sha512")
 #: Addresses that may be imported from: nothing of the server's own, whatever else is allowed.
 SCHEMES = ("http", "https")
 
@@ -137,7 +135,7 @@ class Arrivals:
             source_format=stored.source,
             sized=True,
             fetched=transfer.size,
-            digests=list(DIGESTS),
+            digests=list(deposits.DIGESTS),
             steps=record.planned(installed.chosen(transfer.domain.steps), checksum=False, packed=False),
         )
 
@@ -149,7 +147,7 @@ class Arrivals:
             source_format=stored.source,
             format=stored.format,
             image_id=entry.id,
-            digests=DIGESTS,
+            digests=deposits.DIGESTS,
         )
         return self._imports.create(user, wanted)
 

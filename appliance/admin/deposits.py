@@ -20,6 +20,9 @@ PATIENCE = 540.0
 #: How often is looked whether it is over, in seconds: at first, and at most.
 FIRST_LOOK, LONGEST_LOOK = 0.02, 0.5
 
+#: What is computed while bytes come: Glance's checksum, and its os_hash_value.
+DIGESTS = ("md5", "sha512")
+
 #: How else a disk comes that is not kept as it is.
 IMPORT = "import it by glance-direct or web-download, which make it"
 
@@ -43,10 +46,20 @@ class Deposits:
         self._uploads = uploads
         self._transfers = transfers
 
-    def begin(self, user: views.User, entry_id: str, size: int | None, *, store: str | None = None, staged: bool = False) -> views.Deposit:
+    def begin(
+        self,
+        user: views.User,
+        entry_id: str,
+        size: int | None,
+        *,
+        store: str | None = None,
+        staged: bool = False,
+        packed: str | None = None,
+    ) -> views.Deposit:
         """Makes the volume; bytes may come when this returns. `size` is None where nobody says it, `store` the domain that is asked for.
 
-        What is to be converted must be staged: that is an import's work.
+        What is to be converted must be staged: that is an import's work. `packed` is how it comes, one of unpack.KINDS: then `size` is
+        that of what comes, and nobody knows how large the image will be.
 
         Raises errors.NotFound, Forbidden, WrongStatus, Invalid, and what an upload that cannot be started raises.
         """
@@ -61,10 +74,13 @@ class Deposits:
         domain = self._stores.choose(stored.format, size or 0, store)
         if stored.converts and installed.CONVERT not in domain.steps:
             raise errors.Invalid(field="store", reason=f"{domain.name} takes no {stored.source} disks: it does not convert")
+        if packed and installed.DECOMPRESS not in domain.steps:
+            raise errors.Invalid(field="store", reason=f"{domain.name} takes nothing that is packed: it does not unpack")
+        most, known = self._most(domain), None if packed else size
         request = views.NewTransfer(
             name=entry.facts.name or entry.id,
-            size=self._most(domain) if size is None else size,
-            initial_size=0 if size is None else None,
+            size=most if known is None else known,
+            initial_size=min(size or 0, most) if known is None else None,
             format=stored.format,
             domain=domain.id,
             client=kinds.GLANCE,
@@ -77,7 +93,9 @@ class Deposits:
                 session.execute(sa.update(models.Entry).where(models.Entry.id == entry_id).values(staged=transfer_id))
             assert transfer.ticket
             host = views.Ref(transfer.host.id, transfer.host.name)
-            return views.Deposit(entry_id, transfer_id, host, transfer.ticket, transfer.size, size is not None)
+            # What is converted becomes another file, which is hashed when it is verified.
+            digests = () if stored.converts else DIGESTS
+            return views.Deposit(entry_id, transfer_id, host, transfer.ticket, transfer.size, known is not None, packed, digests)
 
     def finish(self, user: views.User, deposit: views.Deposit, came: views.Arrived) -> None:
         """All bytes are there: the host verifies them, and the image is active when this returns, or soon.
@@ -86,9 +104,9 @@ class Deposits:
         """
         self._keep(deposit, came)
         self._transfers.finalize(user, deposit.transfer, came.size)
-        phase, reason = self._awaited(deposit.transfer)
-        if phase in phases.FAILED:
-            raise errors.ImageIllegal(name=deposit.entry, reason=reason or "it was cancelled.")
+        ended = self._awaited(deposit.transfer)
+        if ended.phase in phases.FAILED:
+            raise errors.ImageIllegal(name=ended.name, reason=ended.reason or "it was cancelled.")
 
     def stage(self, user: views.User, deposit: views.Deposit, came: views.Arrived) -> None:
         """All bytes are there, and wait. Raises errors.NotAllowed, HostDown, HostRefused."""
@@ -119,14 +137,13 @@ class Deposits:
                 control.shrink_volume(transfer.domain_id, transfer.volume, size)
             self._live.keep(transfer, size=size)
 
-    def _awaited(self, transfer_id: str) -> tuple[Phase, str | None]:
-        """The phase that it ends in, and why; the one that it is in, if it takes too long."""
+    def _awaited(self, transfer_id: str) -> models.Transfer:
+        """The transfer at its end; as it is, if that takes too long."""
         until, pause = time.monotonic() + PATIENCE, FIRST_LOOK
         while True:
             with self._ground.database.reading() as session:
                 transfer = session.get_one(models.Transfer, transfer_id)
-            phase = Phase(transfer.phase)
-            if phase is Phase.FINISHED_SUCCESS or phase in phases.FAILED or time.monotonic() > until:
-                return phase, transfer.reason
+            if transfer.phase in (Phase.FINISHED_SUCCESS, *phases.FAILED) or time.monotonic() > until:
+                return transfer
             time.sleep(pause)
             pause = min(2 * pause, LONGEST_LOOK)

@@ -197,7 +197,8 @@ class Run:
             validator=source.validator,
             total=source.source_size,
             sha256=source.checksum,
-            digests=source.digests,
+            # What is converted becomes another file, which is hashed when it is verified.
+            digests=() if source.target else source.digests,
             attempts=settings.import_attempts,
             bandwidth=settings.import_bandwidth,
         )

@@ -1,4 +1,4 @@
-"""A whole image from one request's body into a host's volume, hashed on its way and never whole anywhere but there."""
+"""A whole image from one request's body into a host's volume: unpacked and hashed on its way, and never whole anywhere but there."""
 
 import concurrent.futures
 import hashlib
@@ -6,7 +6,7 @@ import typing
 from collections.abc import Sequence
 
 from appliance import errors
-from appliance.transfer import filling
+from appliance.transfer import filling, unpack
 from imaged import client, httpd
 
 #: Bytes that are read, hashed and written at once.
@@ -14,9 +14,54 @@ PIECE = 4 << 20
 
 
 class Coming(typing.Protocol):
-    """A request's body."""
+    """A request's body. `received` is how many bytes of it came so far."""
 
+    @property
+    def received(self) -> int: ...
     def readinto(self, view: memoryview) -> int: ...
+
+
+class Looked:
+    """A body whose beginning was looked at: `packed` is how it is compressed, one of unpack.KINDS or None."""
+
+    def __init__(self, coming: Coming, name: str):
+        """`name` is what errors call it. Raises errors.UnknownCompression, and as `receive`."""
+        self._coming = coming
+        head = bytearray(unpack.SNIFFED)
+        self._rest = memoryview(head)[: _read(coming, memoryview(head))]
+        self.packed = unpack.kind(bytes(self._rest), name)
+
+    @property
+    def received(self) -> int:
+        return self._coming.received
+
+    def readinto(self, view: memoryview) -> int:
+        if not self._rest:
+            return self._coming.readinto(view)
+        count = min(len(view), len(self._rest))
+        view[:count], self._rest = self._rest[:count], self._rest[count:]
+        return count
+
+
+class Unpacked:
+    """What is in a body that is packed as `kind`: at most `limit` bytes. Reading raises what unpack.Unpacker does, too."""
+
+    def __init__(self, coming: Coming, kind: str, *, limit: int, name: str):
+        self._coming = coming
+        self._unpacker = unpack.Unpacker(kind, self._packed, limit=limit, name=name)
+
+    @property
+    def received(self) -> int:
+        return self._coming.received
+
+    def readinto(self, view: memoryview) -> int:
+        data = self._unpacker.read(len(view))
+        view[: len(data)] = data
+        return len(data)
+
+    def _packed(self, most: int) -> bytes:
+        piece = bytearray(most)
+        return bytes(memoryview(piece)[: self._coming.readinto(memoryview(piece))])
 
 
 def receive(

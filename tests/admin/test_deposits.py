@@ -6,7 +6,7 @@ import pytest
 import sqlalchemy as sa
 
 from appliance import errors
-from appliance.admin import models, views
+from appliance.admin import advice, models, views
 from appliance.admin.pipeline import builtin, installed
 from appliance.transfer import receiving
 from tests.admin import importer
@@ -146,7 +146,7 @@ def test_a_task_of_an_import_that_was_cancelled_on_the_page_fails(house):
     house.transfers.cancel(house.ann, deposit.transfer)
 
     [task] = tasks(house, made)
-    assert (task.status, task.message) == ("failure", "It was cancelled.")
+    assert (task.status, task.message) == ("failure", advice.CANCELLED)
     assert status(house, made) == "queued"
 
 
@@ -263,7 +263,7 @@ def test_an_import_that_is_cancelled_on_the_page_while_it_converts_leaves_the_im
     house.transfers.cancel(house.ann, deposit.transfer)
 
     importer.until(house, lambda: house.files() == [], lambda: "its bytes to be gone")
-    assert (status(house, made), tasks(house, made)[0].message) == ("queued", "It was cancelled.")
+    assert (status(house, made), tasks(house, made)[0].message) == ("queued", advice.CANCELLED)
     assert ended(house, deposit)
 
 
@@ -301,6 +301,28 @@ def test_a_store_that_does_not_convert_takes_no_disk_that_must_be(house):
     with pytest.raises(errors.Invalid, match="data takes no vmdk disks: it does not convert"):
         begin(house, made, staged=True)
     assert (status(house, made), house.files()) == ("queued", [])
+
+
+def test_a_store_that_does_not_unpack_takes_nothing_that_is_packed(house):
+    made = entry(house)
+    house.admin.domains.arrange("data", [name for name in installed.DEFAULT if name != installed.DECOMPRESS])
+
+    with pytest.raises(errors.Invalid, match="data takes nothing that is packed: it does not unpack"):
+        begin(house, made, staged=True, packed="gzip")
+    assert (status(house, made), house.files()) == ("queued", [])
+
+
+def test_only_the_packed_size_is_asked_room_for(house):
+    deposit = begin(house, entry(house), 1000, staged=True, packed="xz")
+
+    with house.database.reading() as session:
+        transfer = session.get_one(models.Transfer, deposit.transfer)
+    assert (deposit.sized, transfer.initial_size, transfer.size > SIZE, transfer.size == deposit.size) == (False, 1000, True, True)
+
+
+def test_what_will_be_converted_is_not_hashed_as_it_comes(house):
+    assert begin(house, entry(house, disk_format="vmdk"), staged=True).digests == ()
+    assert begin(house, entry(house), staged=True).digests == ("md5", "sha512")
 
 
 def test_a_store_that_converts_no_more_refuses_what_was_staged(house):

@@ -61,7 +61,8 @@ class Entry:
 class Deposit:
     """Where the bytes of an image go that a client sends in one piece: the ticket's id on the host.
 
-    `size` is how many bytes come; not `sized`: how many may come at most.
+    `size` is how many bytes the image has; not `sized`: how many it may have at most. `packed` is how it comes, one of unpack.KINDS or
+    None; `digests` are algorithms of hashlib, over the image.
     """
 
     entry: str
@@ -70,6 +71,8 @@ class Deposit:
     ticket: str
     size: int
     sized: bool
+    packed: str | None
+    digests: tuple[str, ...]
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,8 @@ from appliance.web.glance.calls import Call
 from imaged import httpd
 
 BYTES = "application/octet-stream"
-#: What is computed while they come: Glance's checksum, and its os_hash_value.
-DIGESTS = ("md5", "sha512")
+#: What errors call bytes that were staged: they have no name.
+STAGED = "What was sent"
 
 
 def put(call: Call) -> answers.Answer:
@@ -20,7 +20,7 @@ def put(call: Call) -> answers.Answer:
 
 
 def stage(call: Call) -> answers.Answer:
-    """The whole image, which waits for its import."""
+    """The whole image, which waits for its import; what is packed is unpacked as it comes."""
     return _received(call, call.admin.deposits.stage, staged=True)
 
 
@@ -41,26 +41,32 @@ def _received(call: Call, done: Callable[[views.User, views.Deposit, views.Arriv
     coming, size = _coming(call)
     store = call.request.headers.get("X-Image-Meta-Store") or None
     with call.rooms.slots.take():
-        deposit = call.admin.deposits.begin(call.user, call.id, size, store=store, staged=staged)
+        packed = None
+        if staged:
+            coming = looked = receiving.Looked(coming, STAGED)
+            packed = looked.packed
+        deposit = call.admin.deposits.begin(call.user, call.id, size, store=store, staged=staged, packed=packed)
         try:
-            done(call.user, deposit, _write(call, coming, deposit))
+            done(call.user, deposit, _write(call, coming, size, deposit))
         except BaseException:
             call.admin.deposits.abort(call.user, deposit)
             raise
     return answers.Answer(204)
 
 
-def _write(call: Call, coming: receiving.Coming, deposit: views.Deposit) -> views.Arrived:
+def _write(call: Call, coming: receiving.Coming, told: int | None, deposit: views.Deposit) -> views.Arrived:
+    host, limit, digests = deposit.host, deposit.size, deposit.digests
+    body = receiving.Unpacked(coming, deposit.packed, limit=limit, name=STAGED) if deposit.packed else coming
     try:
-        images = call.rooms.hosts.images(deposit.host.id)
-        size, digests = receiving.receive(coming, images, deposit.ticket, host=deposit.host.name, limit=deposit.size, digests=DIGESTS)
+        images = call.rooms.hosts.images(host.id)
+        size, found = receiving.receive(body, images, deposit.ticket, host=host.name, limit=limit, digests=digests)
     except filling.Lost as lost:
-        raise errors.HostRefused(host=deposit.host.name, reason=lost.sentence) from lost
+        raise errors.HostRefused(host=host.name, reason=lost.sentence) from lost
     if not size:
         raise errors.Invalid(field="size", reason="an empty file is no image")
-    if deposit.sized and size != deposit.size:
-        raise errors.WrongSize(expected=deposit.size, received=size)
-    return views.Arrived(size, digests)
+    if told not in (None, coming.received):
+        raise errors.WrongSize(expected=told, received=coming.received)
+    return views.Arrived(size, found)
 
 
 def _coming(call: Call) -> tuple[receiving.Coming, int | None]:
