@@ -6,7 +6,7 @@ from dataclasses import replace
 import sqlalchemy as sa
 
 from appliance import errors
-from appliance.admin import admission, copying, imports, models, storing, tasks
+from appliance.admin import admission, copying, imports, kinds, models, storing, tasks
 from appliance.admin.import_tools import Tools
 from appliance.admin.phases import Event, Phase
 from appliance.admin.pipeline import line, record
@@ -100,16 +100,16 @@ class Run:
 
     def _work(self) -> None:
         transfer = self._load()
-        begun = self._begin() if transfer.phase == Phase.INITIALIZING else self._go_on()
+        begun = self._begin() if kinds.waits(transfer) else self._go_on()
         if begun is not None:
             self._finish(begun.run())
 
     def _begin(self) -> fetch.Fetch | None:
-        """The first time: a host takes it. None if it is not wanted any more."""
+        """The first time, or when nothing of it has arrived: a host takes it. None if it is not wanted any more."""
         again = self._look_again(self._load())
         with self._tools.live.holding(self._id):
             transfer = self._load()
-            if transfer.phase != Phase.INITIALIZING or self._stopped:
+            if not kinds.waits(transfer) or self._stopped:
                 return None
             if again is not None:
                 self._renew(transfer, again)
@@ -263,7 +263,7 @@ class Run:
     def _mine(self, transfer: models.Transfer) -> bool:
         """Nobody has moved it on meanwhile: it fetches by the same ticket, or has not begun."""
         if self._ticket is None:
-            return transfer.phase in (Phase.INITIALIZING, Phase.TRANSFERRING)
+            return kinds.waits(transfer) or transfer.phase == Phase.TRANSFERRING
         return transfer.phase == Phase.TRANSFERRING and transfer.ticket == self._ticket
 
     def _end(self, trouble: str) -> None:

@@ -89,14 +89,16 @@ class Importing:
         fetching = (models.Transfer.phase == str(Phase.TRANSFERRING)) & (models.Transfer.client == kinds.IMPORT)
         moving = sa.or_(fetching, models.Transfer.phase == str(Phase.FINALIZING_SUCCESS))
         may = sa.or_(models.Import.not_before.is_(None), models.Import.not_before <= self._ground.clock.now())
+        waiting = models.Transfer.phase.in_([str(Phase.INITIALIZING), str(Phase.RESUMING)]) & (models.Transfer.client == kinds.IMPORT)
         due = (
-            sa.select(models.Transfer.id)
+            sa.select(models.Transfer.id, models.Transfer.phase, models.Transfer.durable)
             .join(models.Import)
-            .where(sa.or_(moving, (models.Transfer.phase == str(Phase.INITIALIZING)) & may))
+            .where(sa.or_(moving, waiting & may))
             .order_by(sa.not_(moving), models.Transfer.created_at)
         )
         with self._ground.database.reading() as session:
-            return list(session.scalars(due))
+            # Of which something has arrived already, their host is asked by whoever resumed them.
+            return [row.id for row in session.execute(due) if row.phase != Phase.RESUMING or not row.durable]
 
     def _work(self, run: Run, transfer_id: str) -> None:
         try:

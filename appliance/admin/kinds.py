@@ -48,8 +48,14 @@ def cut(transfer: models.Transfer) -> bool:
 
 
 def waits(transfer: models.Transfer) -> bool:
-    """It is an import that has not begun: nothing of it is on a host yet."""
-    return imported(transfer) and transfer.phase == Phase.INITIALIZING
+    """It is an import that has not begun, or begins anew: nothing of it has arrived, and the worker asks a host when its turn has come."""
+    anew = transfer.phase == Phase.RESUMING and not transfer.durable
+    return imported(transfer) and (transfer.phase == Phase.INITIALIZING or anew)
+
+
+def begins(transfer: models.Transfer) -> bool:
+    """Its host is asked for it at this moment, and nobody pauses that."""
+    return transfer.phase == Phase.INITIALIZING and not imported(transfer)
 
 
 def word(transfer: models.Transfer) -> str:

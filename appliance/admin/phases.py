@@ -40,6 +40,7 @@ class Event(enum.StrEnum):
 #: Every legal move. Nothing else in the program changes a phase.
 MOVES: dict[tuple[Phase, Event], Phase] = {
     (Phase.INITIALIZING, Event.READY): Phase.TRANSFERRING,
+    (Phase.INITIALIZING, Event.PAUSE): Phase.PAUSED_USER,
     (Phase.INITIALIZING, Event.LOST): Phase.PAUSED_SYSTEM,
     (Phase.INITIALIZING, Event.CANCEL): Phase.CANCELLED_USER,
     (Phase.INITIALIZING, Event.FAIL): Phase.CANCELLED_SYSTEM,

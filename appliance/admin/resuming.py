@@ -7,7 +7,7 @@ that no session of ours leads there; whatever it would still write it writes wit
 """
 
 from appliance import errors
-from appliance.admin import live, models, moves, views
+from appliance.admin import kinds, live, models, moves, views
 from appliance.admin.fleet import Fleet
 from appliance.admin.phases import Event
 
@@ -28,7 +28,7 @@ class Resuming:
         return own[0] if own else self._fleet.places.choose(transfer.domain)
 
     def resume(self, transfer: models.Transfer, user: views.User | None = None) -> None:
-        """Data may come again when this returns. The caller holds the transfer, and knows that it is allowed to.
+        """Data may come again when this returns, of an import when its turn has come. The caller holds the transfer, and knows that it may.
 
         Raises errors.NotAllowed, HostDown, NoHost, NoSpace, HostRefused.
         """
@@ -45,6 +45,8 @@ class Resuming:
 
     def finish(self, transfer: models.Transfer) -> None:
         """Has its host take it. Raises as `resume`; then it is paused again."""
+        if kinds.waits(transfer):
+            return
         try:
             self._live.connect(transfer)
         except errors.ApplianceError as error:

@@ -17,7 +17,7 @@ class Shown:
         phase = Phase(transfer.phase)
         mine = rights.moves(user, transfer)
         actions = phases.actions(phase) if mine else ()
-        if kinds.download(transfer):
+        if kinds.download(transfer) or kinds.begins(transfer):
             actions = tuple(action for action in actions if action != "pause")
         if kinds.imported(transfer):
             actions = tuple(action for action in actions if action != "finalize")

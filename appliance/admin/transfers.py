@@ -168,6 +168,8 @@ class Transfers:
             transfer = self._own(user, transfer_id, "pause this upload")
             if kinds.download(transfer) and transfer.phase in phases.LIVE:
                 raise errors.NoPause
+            if kinds.begins(transfer):
+                raise errors.NotAllowed(phase=transfer.phase, event=str(Event.PAUSE))
             self._moves.move(transfer, Event.PAUSE, user=user)
             self._live.revoke(transfer)
         return self.get(user, transfer_id)

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from appliance import errors
 from appliance.admin import models, views
 from appliance.transfer import unpack
-from tests.admin.importer import DATA, MIB, SUM, begin, done, file_of, house_beside, image_of, rows, settle, source, states, wanted
+from tests.admin.importer import DATA, MIB, SUM, begin, done, file_of, house_beside, image_of, now, rows, settle, source, states, wanted
 from tests.transfer.sources import web_server
 
 
@@ -44,7 +44,7 @@ def test_an_image_is_imported(house, server):
 def test_how_it_stands_is_shown(house, server):
     transfer = begin(house, server)
 
-    assert (transfer.phase, transfer.size, transfer.actions) == ("initializing", len(DATA), ("cancel",))
+    assert (transfer.phase, transfer.size, transfer.actions) == ("initializing", len(DATA), ("pause", "cancel"))
     shown = transfer.imported
     assert (shown.source_size, shown.source_format, shown.compression, shown.sized, shown.resumable) == (len(DATA), "raw", None, True, True)
     assert (shown.fetched_bytes, shown.rate, shown.trouble, shown.checksum) == (0, 0.0, "", None)
@@ -294,6 +294,39 @@ def test_a_qcow2_with_a_backing_file_behind_gzip_is_refused(house, server):
     assert (transfer.format, transfer.phase, transfer.reason_code) == ("qcow2", "finished_failure", "backing-file")
     assert image_of(house, transfer).status == "illegal"
     assert house.files() == []
+
+
+def test_one_that_waits_can_be_paused_and_waits_again_when_it_is_resumed(house, server):
+    transfer = begin(house, server, not_before=house.clock.now() + datetime.timedelta(hours=1))
+
+    paused = house.transfers.pause(house.ann, transfer.id)
+
+    assert (paused.phase, paused.actions) == ("paused_user", ("resume", "cancel"))
+    house.clock.turn(3599)
+    resumed = house.transfers.resume(house.ann, transfer.id)
+    house.admin.importing.tick()
+    house.admin.monitor.tick()
+    assert (resumed.phase, resumed.actions, now(house, transfer).phase) == ("resuming", ("pause", "cancel"), "resuming")
+    assert house.files() == []
+
+    # It is the file of then.
+    server.files["/disk.img"] = web_server.File(DATA[:MIB], etag='"two"')
+    house.clock.turn(2)
+    assert settle(house, transfer, "finished_success", "finished_failure").reason is None
+    assert file_of(house, transfer).read_bytes() == DATA[:MIB]
+
+
+def test_one_that_was_paused_before_its_turn_does_not_begin(house, server):
+    transfer = begin(house, server)
+    house.transfers.pause(house.ann, transfer.id)
+    asked = len(server.requests)
+
+    house.admin.importing.tick()
+    house.admin.monitor.tick()
+
+    assert (house.phase(transfer), len(server.requests), house.files()) == ("paused_user", asked, [])
+    house.transfers.cancel(house.ann, transfer.id)
+    assert settle(house, transfer, "finished_cleanup").image_id is None
 
 
 def test_an_import_waits_for_its_time_and_looks_again(house, server):

@@ -4,6 +4,7 @@ import pathlib
 
 import pytest
 
+from appliance import errors
 from appliance.admin import models
 from imaged import client
 from tests.admin.house import disk
@@ -44,7 +45,9 @@ def test_killed_while_an_upload_is_started(house, call, how, daemon_too):
     if daemon_too:
         house.daemon.restart()
     transfer = house.transfers.page(house.ann).items[0]
-    assert transfer.phase == "initializing"
+    assert (transfer.phase, transfer.actions) == ("initializing", ("cancel",))
+    with pytest.raises(errors.NotAllowed, match="initializing"):
+        house.transfers.pause(house.ann, transfer.id)
     house.admin.monitor.tick()
 
     assert house.phase(transfer) == "transferring"

@@ -112,6 +112,15 @@ test("one that waits says for what", () => {
   assert.match(standing(transfer({ not_before: new Date(2026, 10, 22, 6, 5).toISOString() }, { phase: "initializing" }), "", NOW).words, /tomorrow at 06:05/);
 });
 
+test("one that was paused while it waited waits again", () => {
+  const at = { not_before: new Date(2026, 10, 21, 22, 0).toISOString() };
+  assert.match(note(transfer(at, { phase: "paused_user", durable: [] }), true, NOW).text, /^Nothing has come yet: after Resume/);
+  const resumed = transfer(at, { phase: "resuming", durable: [] });
+  assert.deepEqual([standing(resumed, "Resuming", NOW).state, scheduled(resumed, NOW)], ["Scheduled", true]);
+  assert.equal(standing(transfer({}, { phase: "resuming", durable: [] }), "Resuming", NOW).state, "Waits for its turn");
+  assert.equal(standing(transfer({}, { phase: "resuming", durable: [[0, 1]] }), "Resuming", NOW).state, "Resuming");
+});
+
 test("paused, it tells what was fetched and no rate", () => {
   const seen = standing(transfer({}, { phase: "paused_user" }), "Paused");
   assert.deepEqual([seen.state, seen.rate, seen.left, seen.percent], ["Paused", 0, "", 25]);

@@ -123,9 +123,15 @@ export function origin(transfer) {
   return transfer.phase === "transferring" ? texts.imports.fetching(source(url)) : texts.imports.origin(source(url));
 }
 
+/** It has not begun, or was paused before anything came: its turn comes. @param {Transfer} transfer */
+function waits({ phase, durable }) {
+  return phase === "initializing" || (phase === "resuming" && durable.length === 0);
+}
+
 /** Its time has not come. @param {Transfer} transfer @param {Date} [now] */
-export function scheduled({ phase, import: at }, now = new Date()) {
-  return phase === "initializing" && Boolean(at?.not_before) && Date.parse(at?.not_before ?? "") > now.getTime();
+export function scheduled(transfer, now = new Date()) {
+  const { import: at } = transfer;
+  return waits(transfer) && Boolean(at?.not_before) && Date.parse(at?.not_before ?? "") > now.getTime();
 }
 
 /**
@@ -139,7 +145,7 @@ export function standing(transfer, state, now = new Date()) {
   const { phase } = transfer;
   const at = of(transfer);
   const empty = { state, words: "", percent: null, left: "", rate: 0, layers: [], size: transfer.size };
-  if (phase === "initializing") {
+  if (waits(transfer)) {
     const later = scheduled(transfer, now);
     return { ...empty, percent: 0, state: later ? texts.imports.scheduled : texts.imports.waiting, words: later ? texts.imports.starts(when(at.not_before ?? now, now)) : "" };
   }
@@ -194,10 +200,10 @@ export function note(transfer, mine, now = new Date()) {
   if (phase === "paused_user" || phase === "paused_system") {
     const kept = transfer.expires_at ? (Date.parse(transfer.expires_at) - now.getTime()) / 1000 : 0;
     const how = at.compression ? "unpacksAnew" : at.resumable ? "goesOn" : "beginsAnew";
-    const next = mine ? texts.imports[how] : "";
+    const next = mine ? texts.imports[transfer.durable.length ? how : "waitsAgain"] : "";
     const words = [reason ? `${reason}${/[.!?]$/.test(reason) ? "" : "."}` : "", next, kept > 0 ? texts.row.expires(span(kept)) : ""];
     return { text: words.filter(Boolean).join(" "), calm: phase === "paused_user" };
   }
-  if (at.trouble && (phase === "transferring" || phase === "initializing")) return { text: `${at.trouble} ${texts.imports.again}`, calm: false };
+  if (at.trouble && (phase === "transferring" || waits(transfer))) return { text: `${at.trouble} ${texts.imports.again}`, calm: false };
   return { text: phase === "transferring" && at.restarts ? texts.imports.restarted(at.restarts) : "", calm: true };
 }

@@ -237,6 +237,7 @@ export const texts = {
     again: "Trying again by itself.",
     restarted: (/** @type {number} */ number) => `The source cannot go on where it broke off: it was read again from its beginning${number > 1 ? ` ${number} times` : ""}.`,
     goesOn: "Resume goes on where it was; no file has to be chosen.",
+    waitsAgain: "Nothing has come yet: after Resume it begins when its time and its turn have come.",
     unpacksAnew: "Resume reads the packed file again from its beginning; what has arrived is not written twice.",
     beginsAnew: "The source gives no parts: Resume reads it again from its beginning.",
     cancel: (/** @type {string} */ name, /** @type {boolean} */ pausable) => `The import of ${name} ends, and what has arrived of it is deleted from the host. This cannot be undone${pausable ? "; to interrupt it, pause it instead" : ""}.`,
