@@ -133,7 +133,7 @@ ANSWERS = {
     "fine": ("  Fine.\n", "done", "Fine."),
     "skipped": (Skipped("nothing to do"), "skipped", "nothing to do"),
     "colours": ("\0\x1b[31mred\ud800\u202e", "done", "[31mred"),
-    "much": ("x" * 5_000_000, "done", "x" * 1000),
+    "much": ("x" * 5_000_000, "done", "x" * 999 + "…"),
 }
 
 
@@ -163,7 +163,7 @@ MISTAKES = {
     "answers a number": (lambda arrival: 42, "step-nonsense", "answered with int, which is no text"),
     "refuses": (raising(Refused("It is too green.")), "step-refused", "It is too green."),
     "refuses with what cannot be shown": (raising(Refused("\0 \x07")), "step-refused", "The step theirs refuses the image."),
-    "refuses at length": (raising(Refused("No! " * 1_000_000)), "step-refused", ("No! " * 250).strip()),
+    "refuses at length": (raising(Refused("No! " * 1_000_000)), "step-refused", ("No! " * 249).strip() + "…"),
 }
 
 
