@@ -46,6 +46,10 @@ class Run:
         """How far the step of the pipeline is that runs: how much is behind, and of how much."""
         return self._line.progress
 
+    def wind_up(self, seconds: float) -> None:
+        if fetching := self._fetching:
+            fetching.wind_up(seconds)
+
     def stop(self) -> None:
         self._stopped = True
         self._line.stop()

@@ -19,6 +19,9 @@ from imaged import client
 #: Progress is written to the database at most this often for each transfer, in seconds.
 KEEP = 2.0
 
+#: What an import has fetched is stored before it is paused, if that takes no longer than this, in seconds.
+WIND_UP = 2.0
+
 #: A connection without a byte is given up after this long even if the transfer may be silent for ever, in seconds.
 UNLIMITED = 3600.0
 
@@ -32,6 +35,9 @@ class Run(Protocol):
     @property
     def step(self) -> tuple[int, int | None]:
         """How far the step of the pipeline is that runs: how much is behind, and of how much."""
+
+    def wind_up(self, seconds: float) -> None:
+        """Nothing more is fetched; what has come is durable when this returns, unless that takes longer."""
 
     def stop(self) -> None:
         """Not one byte more is fetched. Does not wait."""
@@ -180,6 +186,11 @@ class Live:
         self.keep(transfer, ticket=None)
         self._renewed.pop(transfer.id, None)
         return True
+
+    def wind_up(self, transfer: models.Transfer) -> None:
+        """Before it is cut because it pauses: what an import has fetched need not be fetched again."""
+        if run := self.imports.get(transfer.id):
+            run.wind_up(WIND_UP)
 
     def cut(self, transfer: models.Transfer) -> None:
         """Ends the sessions, or the fetching: by way of the appliance not one byte more reaches the host."""

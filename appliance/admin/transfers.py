@@ -171,6 +171,7 @@ class Transfers:
             if kinds.begins(transfer):
                 raise errors.NotAllowed(phase=transfer.phase, event=str(Event.PAUSE))
             self._moves.move(transfer, Event.PAUSE, user=user)
+            self._live.wind_up(transfer)
             self._live.revoke(transfer)
         return self.get(user, transfer_id)
 

@@ -30,7 +30,7 @@ Lost = filling.Lost
 
 
 class Stopped(Exception):
-    """`Fetch.stop` was called."""
+    """`Fetch.stop` or `Fetch.wind_up` was called."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -90,7 +90,7 @@ class Fetch:
         self._digests = {name: hashlib.new(name, usedforsecurity=False) for name in digests}
         self._attempts = attempts
         self._bandwidth = bandwidth
-        self._stopped = threading.Event()
+        self._stopped, self._ended = threading.Event(), threading.Event()
         self._download: download.Download | None = None
         self._belt: _Belt | None = None
         self._written = 0
@@ -113,6 +113,14 @@ class Fetch:
             if self._stopped.is_set():
                 raise Stopped from None
             raise
+        finally:
+            self._ended.set()
+
+    def wind_up(self, seconds: float) -> None:
+        """From any thread: nothing more is fetched, and what has come is durable when this returns, unless that takes longer."""
+        self._stopped.set()
+        self._source.interrupt()
+        self._ended.wait(seconds)
 
     def stop(self) -> None:
         """From any thread, any number of times: `run` ends at once, also while source or host are silent."""

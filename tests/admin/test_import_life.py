@@ -5,7 +5,7 @@ import threading
 import pytest
 
 from appliance import errors
-from appliance.admin import importing, views
+from appliance.admin import importing, live, views
 from appliance.transfer import fetch, filling
 from tests.admin.importer import DATA, MIB, begin, house_beside, idle, now, rows, settle, source, until
 from tests.transfer.sources import web_server
@@ -68,6 +68,22 @@ def test_a_pause_stops_it_at_once_and_a_resume_goes_on_where_it_was(house, serve
     house.transfers.resume(house.ann, transfer.id)
     assert_whole(house, transfer)
     assert (server.asked("Range")[-1], server.asked("If-Range")[-1]) == (f"bytes={SENT}-", '"one"')
+
+
+def test_what_has_come_when_it_is_paused_is_kept(house, server, monkeypatch):
+    monkeypatch.setattr(filling, "FLUSH_BYTES", 1 << 40)
+    monkeypatch.setattr(filling, "FLUSH_SECONDS", 3600.0)
+    monkeypatch.setattr(live, "WIND_UP", 60.0)
+    transfer = begin(house, server)
+    server.scripts.append(web_server.stall(SENT + 5))
+    until(house, lambda: now(house, transfer).imported.fetched_bytes == SENT + 5, lambda: now(house, transfer))
+
+    paused = house.transfers.pause(house.ann, transfer.id)
+
+    assert (paused.phase, paused.durable_bytes) == ("paused_user", SENT + 5)
+    house.transfers.resume(house.ann, transfer.id)
+    assert_whole(house, transfer)
+    assert server.asked("Range")[-1] == f"bytes={SENT + 5}-"
 
 
 def test_a_cancel_leaves_nothing(house, server):
