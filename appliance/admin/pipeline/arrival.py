@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from appliance import errors
-from appliance.admin import admission, entries, models
+from appliance.admin import admission, copying, entries, models
 from appliance.admin.import_tools import Tools
 from appliance.admin.pipeline import installed, record
 from appliance.admin.pipeline.outcome import Failed
@@ -75,8 +75,8 @@ class Arrival:
 
     @property
     def needs_content(self) -> bool:
-        """Only images that look like something are taken here."""
-        return not self._tools.ground.config.import_any_content
+        """Only images that look like something are taken here. Of a copy it does not matter: its original was taken."""
+        return not (self._tools.ground.config.import_any_content or copying.copies(self._work.load()))
 
     def progress(self, done: int, total: int | None = None) -> None:
         """Shows how far the step is, in bytes or whatever it counts."""

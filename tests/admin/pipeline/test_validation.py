@@ -9,7 +9,7 @@ import pytest
 from appliance.admin.pipeline import installed
 from imaged.volumes import qemu
 from tests.admin.house import Daemon
-from tests.admin.importer import DATA, MIB, assert_refused, begin, done, file_of, settle, states, step_of, until
+from tests.admin.importer import DATA, MIB, assert_refused, begin, done, file_of, image_of, settle, states, step_of, until
 from tests.admin.pipeline import disks
 from tests.e2e import images
 from tests.transfer.sources import web_server
@@ -86,6 +86,16 @@ class TestWithLimits:
 
         assert_refused(house, transfer, "validate", "no-content")
         assert "import_any_content" in transfer.reason
+
+    def test_what_is_here_already_is_copied_whatever_is_in_it(self, house):
+        house.admin.domains.ensure("more", "data", house.host, str(house.daemon.root / "more"))
+        image = image_of(house, house.upload(data=UNKNOWN))
+
+        house.admin.arrivals.copy(house.ann, image.id, ["more"], {})
+
+        until(
+            house, lambda: house.admin.entries.get(house.ann, image.id).stores == ("data", "more"), lambda: house.transfers.page(house.ann)
+        )
 
     @pytest.mark.parametrize(
         ("data", "says"),
