@@ -135,7 +135,8 @@ class Deposits:
                 transfer = session.get_one(models.Transfer, deposit.transfer)
             with self._fleet.hosts.asking(transfer.host) as control:
                 control.shrink_volume(transfer.domain_id, transfer.volume, size)
-            self._live.keep(transfer, size=size)
+            # What was packed may have been larger: nothing incompressible gets smaller.
+            self._live.keep(transfer, size=size, initial_size=min(transfer.initial_size or 0, size))
 
     def _awaited(self, transfer_id: str) -> models.Transfer:
         """The transfer at its end; as it is, if that takes too long."""

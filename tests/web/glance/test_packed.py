@@ -39,6 +39,16 @@ def test_what_was_staged_packed_is_the_image_that_was_in_it(glance, kind):
     assert glance.call("GET", f"/images/{image['id']}/file").body == DATA
 
 
+def test_what_became_larger_by_being_packed_is_imported_too(glance):
+    data = secrets.token_bytes(100000)
+    image = glance.create()
+    assert glance.call("PUT", f"/images/{image['id']}/stage", gzip.compress(data)).status == 204
+
+    assert glance.call("POST", f"/images/{image['id']}/import", DIRECT).status == 202
+
+    assert glance.active(image)["os_hash_value"] == hashlib.sha512(data).hexdigest()
+
+
 @pytest.mark.parametrize(("format", "becomes"), [("qcow2", "qcow2"), ("vmdk", "qcow2")])
 def test_a_disk_in_it_is_judged_and_converted_as_one_that_was_not_packed(glance, tmp_path, format, becomes):
     image = glance.create(disk_format=format)
