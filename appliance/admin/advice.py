@@ -31,6 +31,7 @@ ADVICE: dict[str, str] = {
     "no-space": f"Delete an image or choose another store, {_AGAIN}",
     "scan-failed": f"An administrator looks after the scanner of the host (scan_command); {_AGAIN}",
     "sha256-mismatch": errors.WrongChecksum.hint,
+    "source-forbidden": "Use an address that needs no password, or a signed one that is still good; the appliance's page takes passwords.",
     "step-failed": f"An administrator finds the cause in the log and mends the step, {_STEP}",
     "step-missing": f"An administrator installs the step again, {_STEP}",
     "step-nonsense": f"An administrator mends the step, {_STEP}",

@@ -46,4 +46,13 @@ class NoProperty(ApplianceError):
     code = "no-property"
     status = 409
     says = "The image has no property {name}."
-    hint = "Use the operation add."
+    hint = "Look at what the image has; what is new takes the operation add."
+
+
+class NotRemovable(ApplianceError):
+    """A property that every image has. `field` is its name."""
+
+    code = "not-removable"
+    status = 403
+    says = "{field} cannot be removed: every image has it."
+    hint = "Replace its value instead."

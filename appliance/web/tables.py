@@ -41,5 +41,5 @@ def find(routes: Iterable[Known], method: str, path: str, what: str) -> tuple[Kn
 
 @functools.cache
 def _pattern(path: str) -> re.Pattern[str]:
-    text = re.sub(r"\\\{(\w+)\\\*\\\}", r"(?P<\1>[^/]{1,255})", re.escape(path))
+    text = re.sub(r"\\\{(\w+)\\\*\\\}", r"(?P<\1>[^/]+)", re.escape(path))
     return re.compile(re.sub(r"\\\{(\w+)\\\}", rf"(?P<\1>{PARAMETER})", text))

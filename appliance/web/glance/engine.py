@@ -38,7 +38,7 @@ class Engine:
             return versions.answer(request)
         # Before anything else is said, or looked at: to whom.
         user = self._user(request)
-        route, params = routes.find(request.method, request.environ["PATH_INFO"])
+        route, params = routes.find(request.method, _path(request))
         body = None
         if route.body is not None:
             data = bodies.read(request, self._max_bytes)
@@ -55,3 +55,11 @@ class Engine:
         if user is None:
             raise errors.NotLoggedIn()
         return user
+
+
+def _path(request: webob.Request) -> str:
+    """The address in its own letters. Raises BadRequest."""
+    try:
+        return str(request.environ["PATH_INFO"]).encode("latin-1").decode()
+    except UnicodeDecodeError:
+        raise errors.BadRequest(reason="its address is not in UTF-8") from None

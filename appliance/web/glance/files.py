@@ -62,6 +62,9 @@ def _write(call: Call, coming: receiving.Coming, told: int | None, deposit: view
         size, found = receiving.receive(body, images, deposit.ticket, host=host.name, limit=limit, digests=digests)
     except filling.Lost as lost:
         raise errors.HostRefused(host=host.name, reason=lost.sentence) from lost
+    except errors.WrongSize as error:
+        # Nobody had said how many bytes it would be.
+        raise error if deposit.sized else errors.TooLarge(limit=limit) from None
     if not size:
         raise errors.Invalid(field="size", reason="an empty file is no image")
     if told not in (None, coming.received):

@@ -39,12 +39,12 @@ def delete(call: Call) -> None:
 
 
 def add_tag(call: Call) -> None:
-    tag = call.params["tag"]
+    tag = _tag(call)
     call.admin.entries.change(call.user, call.id, lambda entry: dataclasses.replace(entry.facts, tags=(*entry.facts.tags, tag)))
 
 
 def remove_tag(call: Call) -> None:
-    tag = call.params["tag"]
+    tag = _tag(call)
 
     def without(entry: views.Entry) -> views.Facts:
         if tag not in entry.facts.tags:
@@ -52,6 +52,11 @@ def remove_tag(call: Call) -> None:
         return dataclasses.replace(entry.facts, tags=tuple(other for other in entry.facts.tags if other != tag))
 
     call.admin.entries.change(call.user, call.id, without)
+
+
+def _tag(call: Call) -> str:
+    """The server leaves slashes in a part of an address as they were written."""
+    return call.params["tag"].replace("%2F", "/")
 
 
 def _listed(call: Call, entry: views.Entry, wanted: listing.Wanted) -> bool:

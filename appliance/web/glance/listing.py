@@ -129,7 +129,8 @@ class Wanted:
 
     def page(self, path: str, name: str, things: Iterable[Any], document: Callable[[Any], dict]) -> dict:
         """The page of `things` that is asked for, under `name`, and where it goes on. Raises errors.Invalid for an unknown marker."""
-        found = [thing for thing in things if all(test(thing) for test in self.tests)]
+        # What was the last of a page may not be what is asked for any more: the next page begins where it would be.
+        found = [thing for thing in things if thing.id == self.marker or all(test(thing) for test in self.tests)]
         for key, down in reversed(self.order):
             found.sort(key=functools.partial(self._rank, key), reverse=down)
         start = 0

@@ -22,6 +22,8 @@ class Route:
 
 
 JSON = (bodies.JSON,)
+#: What is missed where no route is.
+ADDRESS = "address in the image API"
 
 ROUTES: tuple[Route, ...] = (
     Route("GET", "/v2/schemas/{name}", schemas.show),
@@ -47,4 +49,4 @@ ROUTES: tuple[Route, ...] = (
 
 def find(method: str, path: str) -> tuple[Route, dict[str, str]]:
     """The route for a path, and its parameters. Raises NotFound, MethodNotAllowed."""
-    return tables.find(ROUTES, method, path.rstrip("/"), "address in the image API")
+    return tables.find(ROUTES, method, path.rstrip("/"), ADDRESS)

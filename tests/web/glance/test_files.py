@@ -6,7 +6,7 @@ import socket
 
 import pytest
 
-from appliance.admin import models, views
+from appliance.admin import deposits, models, views
 from tests.waiting import wait_for
 
 CHUNKED = "Transfer-Encoding: chunked"
@@ -151,6 +151,7 @@ def test_bytes_of_another_format_are_refused_with_the_reason(glance, format, dat
 
     assert reply.status == 409
     assert "is not a good image" in reply.json["error"]["message"]
+    assert reply.json["error"]["message"].endswith("It is queued again, and takes other bytes.")
     assert glance.show(image)["status"] == "queued"
     assert glance.call("GET", f"/images/{image['id']}/file").status == 204
 
@@ -230,6 +231,15 @@ def test_an_image_too_large_for_its_store_is_413(glance, appliance):
 
     with glance.sending(f"/images/{image['id']}/file", f"Content-Length: {1 << 45}") as sock:
         assert b" 413 " in sock.makefile("rb").readline()
+
+    assert glance.show(image)["status"] == "queued"
+
+
+def test_an_image_that_comes_to_be_too_large_is_413(glance, monkeypatch):
+    monkeypatch.setattr(deposits.Deposits, "_most", lambda *_: 1000)
+    image = glance.create()
+
+    assert glance.raw(f"/images/{image['id']}/file", chunks(bytes(1001)), CHUNKED) == 413
 
     assert glance.show(image)["status"] == "queued"
 

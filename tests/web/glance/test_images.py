@@ -115,6 +115,8 @@ def test_a_patch_without_changes_changes_nothing(glance):
         ({"op": "add", "path": "name", "value": "x"}, 400),
         ({"op": "add", "path": "/", "value": "x"}, 400),
         ({"op": "add", "path": "/tags/-", "value": "x"}, 400),
+        ({"op": "add", "path": "/a~2", "value": "x"}, 400),
+        ({"op": "add", "path": "/a~", "value": "x"}, 400),
         ({"op": "add", "path": 7, "value": "x"}, 400),
         ({"op": "add", "path": "/x", "value": 7}, 400),
         ({"op": "replace", "path": "/visibility", "value": "x"}, 400),
@@ -176,6 +178,30 @@ def test_tags_come_and_go_one_by_one(glance):
     assert glance.call("DELETE", f"/images/{image['id']}/tags/a").status == 204
     assert glance.call("DELETE", f"/images/{image['id']}/tags/a").status == 404
     assert glance.show(image)["tags"] == ["b c"]
+
+
+@pytest.mark.parametrize(("sent", "tag"), [("%C3%A9", "é"), ("a%2Fb", "a/b"), ("a%2fb", "a/b"), ("50%25", "50%")])
+def test_a_tag_in_an_address_may_be_any_text(glance, sent, tag):
+    image = glance.create()
+
+    assert glance.call("PUT", f"/images/{image['id']}/tags/{sent}").status == 204
+    assert glance.show(image)["tags"] == [tag]
+    assert glance.call("DELETE", f"/images/{image['id']}/tags/{sent}").status == 204
+    assert glance.show(image)["tags"] == []
+
+
+@pytest.mark.parametrize("sent", ["%E9", "x" * 256, "%00"], ids=["no UTF-8", "too long", "no text"])
+def test_a_tag_that_cannot_be_is_400(glance, sent):
+    image = glance.create()
+
+    assert glance.call("PUT", f"/images/{image['id']}/tags/{sent}").status == 400
+    assert glance.show(image)["tags"] == []
+
+
+def test_what_every_image_has_is_not_removed(glance):
+    told = glance.patch(glance.create(), {"op": "remove", "path": "/name"}).json["error"]["message"]
+
+    assert told == "name cannot be removed: every image has it. Replace its value instead."
 
 
 def test_deleting_removes_the_image_and_its_bytes(glance, appliance):

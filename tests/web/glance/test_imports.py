@@ -62,7 +62,7 @@ def test_a_task_ends_with_a_time_to_live_and_is_forgotten_after_it(glance, appli
     ("answer", "words"),
     [
         (404, "(it answered 404). Check the address in a browser"),
-        (403, "(it answered 403). Give a user and a password"),
+        (403, "(it answered 403). Use an address that needs no password"),
         (500, "(it answered 500). Wait a little and try again"),
         (b"<html><body>not an image</body></html>", "web page, not an image. Open the address in a browser"),
         (gzip.compress(bytes(100000), mtime=0)[:60], "in the middle of its gzip data. It was not uploaded whole"),
@@ -267,6 +267,14 @@ def test_an_import_that_cannot_be_is_refused_and_the_image_stays_queued(glance, 
     assert reply.status == status, reply.text
     assert glance.show(image)["status"] == "queued"
     assert glance.call("GET", f"/images/{image['id']}/tasks").json["tasks"] == []
+
+
+def test_a_password_in_a_url_is_told_where_it_can_be_given(glance):
+    reply = start(glance, glance.create(), {"method": {"name": "web-download", "uri": "http://user:geheim@127.0.0.1/x"}})
+
+    assert reply.status == 400
+    assert "POST /api/v1/imports" in reply.json["error"]["message"]
+    assert "geheim" not in reply.text
 
 
 def test_formats_are_known_before_an_import(glance):

@@ -96,6 +96,13 @@ def test_a_limit_above_the_most_is_the_most_and_leads_on(limit):
     assert (len(first["tasks"]), [task["id"] for task in second["tasks"]], "next" in second) == (1000, ["0000"], False)
 
 
+def test_a_page_goes_on_behind_an_image_that_is_not_asked_for_any_more(glance, three):
+    marker = three[1]["id"]
+
+    assert names(glance, f"sort=name:asc&status=queued&marker={marker}") == ["gamma, delta"]
+    assert names(glance, f"sort=name:desc&status=queued&marker={marker}") == []
+
+
 def test_hidden_images_are_for_who_asks_for_them(glance, name):
     image = glance.create(os_hidden=True, name=name)
 

@@ -48,6 +48,25 @@ def test_what_is_not_there_is_404_in_glances_form(glance, path):
     assert reply.json["error"]["code"] == 404
 
 
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "/metadefs/namespaces"),
+        ("GET", "/images/x/members"),
+        ("POST", "/images/x/actions/deactivate"),
+        ("GET", "/cache"),
+        ("GET", "/info/usage"),
+        ("GET", "/info/stores/detail"),
+        ("DELETE", "/stores/data/x"),
+    ],
+)
+def test_what_is_not_covered_is_404_and_says_where_that_is_told(glance, method, path):
+    reply = glance.call(method, path)
+
+    assert reply.status == 404
+    assert "docs/glance.md" in reply.json["error"]["message"]
+
+
 @pytest.mark.parametrize("name", ["metadefs", "member", "nothing"])
 def test_what_is_not_covered_has_no_schema(glance, name):
     assert glance.call("GET", f"/schemas/{name}").status == 404
