@@ -97,7 +97,7 @@ class Arrivals:
         with self._ground.database.reading() as session:
             format = images.find(session, entry_id).format
         if wanted is None:
-            chosen = [store for store in self._stores.all() if store.name not in entry.stores and (store.kind == "data" or format == "iso")]
+            chosen = [store for store in stores.taking(self._stores.all(), format) if store.name not in entry.stores]
         else:
             chosen = [self._stores.choose(format, entry.size or 0, store) for store in wanted]
         for store in chosen:

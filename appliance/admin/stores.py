@@ -1,5 +1,7 @@
 """Storage domains as stores of images: which one takes the next, where its client does not say."""
 
+from collections.abc import Sequence
+
 from appliance import errors
 from appliance.admin import views
 from appliance.admin.fleet import Fleet
@@ -24,13 +26,18 @@ class Stores:
                 if wanted in (domain.id, domain.name):
                     return domain
             raise errors.Invalid(field="store", reason=f"there is no store of that name; there are {', '.join(d.name for d in domains)}")
-        fitting = [domain for domain in domains if domain.kind == "data" or format == "iso"]
+        fitting = taking(domains, format)
         if not fitting:
             raise errors.NoHost(domain=f"for {format} images")
         # What is set is for all images that it can take.
         if fitting[0].name == self._ground.config.glance_store:
             return fitting[0]
         return min(fitting, key=lambda domain: (domain.available < size, *_order(domain, format)))
+
+
+def taking(domains: Sequence[views.Domain], format: str) -> list[views.Domain]:
+    """Those that take images of the format."""
+    return [domain for domain in domains if domain.kind == "data" or format == "iso"]
 
 
 def _order(domain: views.Domain, format: str) -> tuple[bool, bool, int]:

@@ -4,6 +4,7 @@ from typing import Any
 
 from appliance import errors
 from appliance.admin import arrivals, entries, views
+from appliance.admin import stores as admin_stores
 from appliance.web.glance import given
 from appliance.web.glance.calls import Call
 
@@ -30,7 +31,7 @@ def start(call: Call) -> None:
     match name:
         case "glance-direct":
             entry = call.admin.entries.get(call.user, call.id)
-            if _one(stores) not in (None, *entry.stores):
+            if _one(call, stores) not in (None, *entry.stores):
                 raise errors.Invalid(field="stores", reason="the bytes are staged where they stay: name the store when they are sent")
             call.admin.arrivals.staged(call.user, call.id, asked)
         case "web-download":
@@ -38,7 +39,7 @@ def start(call: Call) -> None:
             if not isinstance(uri, str):
                 raise errors.Invalid(field="method.uri", reason="it is required")
             shown["uri"] = _shown(uri)
-            call.admin.arrivals.download(call.user, call.id, uri, asked, _one(stores))
+            call.admin.arrivals.download(call.user, call.id, uri, asked, _one(call, stores))
         case "copy-image":
             if stores == []:
                 raise errors.Invalid(field="stores", reason="name where it is to be copied to, or ask for all_stores")
@@ -83,10 +84,14 @@ def _stores(said: dict) -> list[str] | None:
     return list(dict.fromkeys(stores))
 
 
-def _one(stores: list[str] | None) -> str | None:
-    """None where it is left to us. Raises errors.Invalid."""
-    if stores is None or len(stores) > 1:
-        raise errors.Invalid(field="stores", reason="an image comes to one store; copy-image brings it to others")
+def _one(call: Call, stores: list[str] | None) -> str | None:
+    """None where it is left to us. Raises errors.Invalid: they are several."""
+    if stores is None:
+        stored = entries.stored(call.admin.entries.get(call.user, call.id))
+        stores = [store.name for store in admin_stores.taking(call.admin.stores.all(), stored.format)]
+    if len(stores) > 1:
+        reason = f"an image comes to one store, and these are {', '.join(stores)}; copy-image brings it to others afterwards"
+        raise errors.Invalid(field="stores", reason=reason)
     return stores[0] if stores else None
 
 

@@ -8,7 +8,7 @@ import secrets
 import pytest
 import sqlalchemy as sa
 
-from appliance.admin import models
+from appliance.admin import models, stores
 from tests.waiting import wait_for
 
 METHOD = {"name": "glance-direct"}
@@ -73,12 +73,13 @@ def test_a_task_ends_with_a_time_to_live_and_is_forgotten_after_it(glance, appli
 def test_a_task_that_fails_says_why_and_leaves_no_image(glance, source, answer, words, name):
     source.files["/bad.img"] = answer
 
-    reply = glance.import_from(f"{source.url}/bad.img", name=name)
+    reply = glance.import_from(f"{source.url}/bad.img?signature=geheim", name=name)
 
     assert reply.status == 201
     task = glance.ended(reply.json)
     assert (task["status"], task["result"]) == ("failure", None)
     assert words in task["message"]
+    assert "geheim" not in task["message"]
     assert task["expires_at"]
     assert glance.list(f"name={name}") == []
 
@@ -267,6 +268,20 @@ def test_an_import_that_cannot_be_is_refused_and_the_image_stays_queued(glance, 
     assert reply.status == status, reply.text
     assert glance.show(image)["status"] == "queued"
     assert glance.call("GET", f"/images/{image['id']}/tasks").json["tasks"] == []
+
+
+@pytest.mark.parametrize("staged", [True, False])
+def test_all_stores_are_the_one_that_takes_such_an_image(glance, source, monkeypatch, data, staged):
+    monkeypatch.setattr(stores, "taking", lambda domains, format: [domain for domain in domains if domain.name == "data"])
+    source.files["/all.img"] = data
+    image = glance.create()
+    if staged:
+        assert glance.call("PUT", f"/images/{image['id']}/stage", data).status == 204
+    method = METHOD if staged else {"name": "web-download", "uri": f"{source.url}/all.img"}
+
+    assert start(glance, image, {"method": method, "all_stores": True}).status == 202
+
+    assert glance.active(image)["stores"] == "data"
 
 
 def test_a_password_in_a_url_is_told_where_it_can_be_given(glance):
