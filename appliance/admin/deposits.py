@@ -4,7 +4,9 @@ What was staged is an upload that is whole, and paused until somebody asks for i
 """
 
 import contextlib
+import threading
 import time
+from collections.abc import Iterator
 
 import sqlalchemy as sa
 
@@ -17,6 +19,8 @@ from appliance.admin.pipeline import installed
 
 #: Seconds that a client waits at most for the verification of what it has sent; it goes on afterwards.
 PATIENCE = 540.0
+#: How many bodies are unpacked at once, each of which may take unpack.MEMORY; and how long, in seconds, others wait for their turn.
+UNPACKING, TURN = 16, 60.0
 #: How often is looked whether it is over, in seconds: at first, and at most.
 FIRST_LOOK, LONGEST_LOOK = 0.02, 0.5
 
@@ -45,6 +49,20 @@ class Deposits:
         self._stores = stores
         self._uploads = uploads
         self._transfers = transfers
+        self._unpacking = threading.BoundedSemaphore(UNPACKING)
+
+    @contextlib.contextmanager
+    def unpacking(self, packed: str | None) -> Iterator[None]:
+        """Inside, what comes `packed` may be unpacked: one of UNPACKING at once, as it takes memory. None: it is not. Raises errors.Busy."""
+        if packed is None:
+            yield
+            return
+        if not self._unpacking.acquire(timeout=TURN):
+            raise errors.Busy
+        try:
+            yield
+        finally:
+            self._unpacking.release()
 
     def begin(
         self,

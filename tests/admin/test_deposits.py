@@ -1,12 +1,13 @@
 """Bytes that come in one piece: what becomes of them when the client, the appliance or the host goes away."""
 
+import contextlib
 import threading
 
 import pytest
 import sqlalchemy as sa
 
 from appliance import errors
-from appliance.admin import advice, models, views
+from appliance.admin import advice, deposits, models, views
 from appliance.admin.pipeline import builtin, installed
 from appliance.transfer import receiving
 from tests.admin import importer
@@ -318,6 +319,21 @@ def test_only_the_packed_size_is_asked_room_for(house):
     with house.database.reading() as session:
         transfer = session.get_one(models.Transfer, deposit.transfer)
     assert (deposit.sized, transfer.initial_size, transfer.size > SIZE, transfer.size == deposit.size) == (False, 1000, True, True)
+
+
+def test_only_so_many_are_unpacked_at_once(house, monkeypatch):
+    monkeypatch.setattr(deposits, "TURN", 0.0)
+    with contextlib.ExitStack() as running:
+        for _ in range(deposits.UNPACKING):
+            running.enter_context(house.admin.deposits.unpacking("xz"))
+
+        with pytest.raises(errors.Busy), house.admin.deposits.unpacking("gzip"):
+            pass
+        with house.admin.deposits.unpacking(None):
+            pass
+
+    with house.admin.deposits.unpacking("gzip"):
+        pass
 
 
 def test_what_will_be_converted_is_not_hashed_as_it_comes(house):

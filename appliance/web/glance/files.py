@@ -45,12 +45,13 @@ def _received(call: Call, done: Callable[[views.User, views.Deposit, views.Arriv
         if staged:
             coming = looked = receiving.Looked(coming, STAGED)
             packed = looked.packed
-        deposit = call.admin.deposits.begin(call.user, call.id, size, store=store, staged=staged, packed=packed)
-        try:
-            done(call.user, deposit, _write(call, coming, size, deposit))
-        except BaseException:
-            call.admin.deposits.abort(call.user, deposit)
-            raise
+        with call.admin.deposits.unpacking(packed):
+            deposit = call.admin.deposits.begin(call.user, call.id, size, store=store, staged=staged, packed=packed)
+            try:
+                done(call.user, deposit, _write(call, coming, size, deposit))
+            except BaseException:
+                call.admin.deposits.abort(call.user, deposit)
+                raise
     return answers.Answer(204)
 
 
