@@ -53,7 +53,7 @@ class Deposits:
 
     @contextlib.contextmanager
     def unpacking(self, packed: str | None) -> Iterator[None]:
-        """Inside, what comes `packed` may be unpacked: one of UNPACKING at once, as it takes memory. None: it is not. Raises errors.Busy."""
+        """Inside, what comes `packed` (None: it does not) may be unpacked: one of UNPACKING, as it takes memory. Raises errors.Busy."""
         if packed is None:
             yield
             return
