@@ -113,7 +113,8 @@ class Deposits:
             host = views.Ref(transfer.host.id, transfer.host.name)
             # What is converted becomes another file, which is hashed when it is verified.
             digests = () if stored.converts else DIGESTS
-            return views.Deposit(entry_id, transfer_id, host, transfer.ticket, transfer.size, known is not None, packed, digests)
+            sized = known is not None
+            return views.Deposit(entry_id, domain.name, transfer_id, host, transfer.ticket, transfer.size, sized, packed, digests)
 
     def finish(self, user: views.User, deposit: views.Deposit, came: views.Arrived) -> None:
         """All bytes are there: the host verifies them, and the image is active when this returns, or soon.

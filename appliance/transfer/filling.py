@@ -103,7 +103,9 @@ class Volume:
     def _refused(self, answer: client.Response) -> Exception:
         refused = client.refused(answer, answer.read(client.MAX_ERROR))
         if refused.code in relay.STOPPING:
-            return Lost(refused.code, refused.message)
+            # Of a ticket that it has not, the host's own words name it: it is good again as soon as the host has it again.
+            gone = f"Host {self.host} takes no more by this ticket: it has ended, or the host was restarted."
+            return Lost(refused.code, refused.message if refused.code == "no-space" else gone)
         return errors.HostRefused(host=self.host, reason=refused.message)
 
     @contextlib.contextmanager

@@ -62,10 +62,11 @@ class Deposit:
     """Where the bytes of an image go that a client sends in one piece: the ticket's id on the host.
 
     `size` is how many bytes the image has; not `sized`: how many it may have at most. `packed` is how it comes, one of unpack.KINDS or
-    None; `digests` are algorithms of hashlib, over the image.
+    None; `digests` are algorithms of hashlib, over the image. `store` is its domain's name.
     """
 
     entry: str
+    store: str
     transfer: str
     host: Ref
     ticket: str

@@ -62,7 +62,7 @@ def _write(call: Call, coming: receiving.Coming, told: int | None, deposit: view
         images = call.rooms.hosts.images(host.id)
         size, found = receiving.receive(body, images, deposit.ticket, host=host.name, limit=limit, digests=digests)
     except filling.Lost as lost:
-        raise errors.HostRefused(host=host.name, reason=lost.sentence) from lost
+        raise _lost(call, lost.code, deposit, coming.received) from lost
     except errors.WrongSize as error:
         # Nobody had said how many bytes it would be.
         raise error if deposit.sized else errors.TooLarge(limit=limit) from None
@@ -71,6 +71,17 @@ def _write(call: Call, coming: receiving.Coming, told: int | None, deposit: view
     if told not in (None, coming.received):
         raise errors.WrongSize(expected=told, received=coming.received)
     return views.Arrived(size, found)
+
+
+def _lost(call: Call, code: str, deposit: views.Deposit, received: int) -> errors.ApplianceError:
+    """Why the host takes no more, by the `code` of filling.Lost. Raises errors.NotFound: somebody has deleted the image."""
+    entry = call.admin.entries.get(call.user, deposit.entry)
+    if code == "host-down":
+        return errors.HostDown(host=deposit.host.name)
+    if code == "no-space":
+        needed = deposit.size if deposit.sized else received
+        return errors.NoSpace(domain=deposit.store, free=0, name=entry.shown_name, needed=needed)
+    return errors.WrongStatus(name=entry.shown_name, status=entry.status, wanted="its upload was ended elsewhere, or its host stopped")
 
 
 def _coming(call: Call) -> tuple[receiving.Coming, int | None]:

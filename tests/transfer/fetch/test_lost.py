@@ -17,6 +17,8 @@ def test_a_ticket_that_is_not_there_is_told_as_the_relay_tells_it(server, volume
     with pytest.raises(fetch.Lost) as lost:
         fetching(server, volume).run()
     assert lost.value.code == "no-ticket"
+    # The sentence is shown to whoever sees the import.
+    assert volume.ticket not in lost.value.sentence
 
 
 def test_a_ticket_that_is_revoked_meanwhile_ends_the_fetch(server, volume):

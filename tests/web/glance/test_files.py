@@ -1,12 +1,14 @@
 """The bytes of images: sent at once, staged, broken off, too many, too few; and read again."""
 
 import hashlib
+import http.client
 import secrets
 import socket
 
 import pytest
 
 from appliance.admin import deposits, models, views
+from appliance.transfer import filling, receiving
 from tests.waiting import wait_for
 
 CHUNKED = "Transfer-Encoding: chunked"
@@ -138,7 +140,9 @@ def test_deleting_ends_an_upload(glance):
         wait_for(lambda: glance.show(image)["status"] == "saving", "the upload to begin")
         assert glance.call("DELETE", f"/images/{image['id']}").status == 204
         sock.sendall(bytes(10000000 - 1000))
-        assert sock.makefile("rb").readline().split()[1] in (b"409", b"502", b"503")
+        with http.client.HTTPResponse(sock) as answer:
+            answer.begin()
+            assert (answer.status, b"There is no such image" in answer.read()) == (404, True)
 
     assert glance.call("GET", f"/images/{image['id']}").status == 404
 
@@ -232,6 +236,27 @@ def test_an_image_too_large_for_its_store_is_413(glance, appliance):
     with glance.sending(f"/images/{image['id']}/file", f"Content-Length: {1 << 45}") as sock:
         assert b" 413 " in sock.makefile("rb").readline()
 
+    assert glance.show(image)["status"] == "queued"
+
+
+@pytest.mark.parametrize(
+    ("code", "status", "words"),
+    [
+        ("no-space", 413, "data has 0 B free"),
+        ("host-down", 503, "Host local does not answer"),
+        ("no-ticket", 409, "its upload was ended elsewhere"),
+    ],
+)
+def test_a_host_that_takes_no_more_is_told_and_leaves_the_image_queued(glance, monkeypatch, code, status, words):
+    def lost(*_, **__):
+        raise filling.Lost(code, "It takes no more.")
+
+    monkeypatch.setattr(receiving, "receive", lost)
+    image = glance.create()
+
+    reply = glance.call("PUT", f"/images/{image['id']}/file", b"good")
+
+    assert (reply.status, words in reply.json["error"]["message"]) == (status, True), reply.text
     assert glance.show(image)["status"] == "queued"
 
 
