@@ -55,7 +55,7 @@ class Remote:
                 yield connection
             except client.Unreachable:
                 # Refused, and closed before the body was through: then the reason waits to be read.
-                connection.sock.settimeout(REASON_TIMEOUT)
+                connection.wait_at_most(REASON_TIMEOUT)
                 with contextlib.suppress(client.Unreachable):
                     _accepted(connection.response())
                 raise

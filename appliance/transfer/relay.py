@@ -156,9 +156,10 @@ class Relay:
 
     def _splice(self, session: sessions.Session, body: httpd.Body, host: socket.socket) -> None:
         moved = TRAFFIC.begin("write", traffic.SPLICE)
+        overtaken = body.race(host)
         with httpd.Pipe() as pipe:
             while body.received < body.length:
-                if body.overtaken_by(host):
+                if overtaken():
                     raise HostSide
                 count = body.splice(pipe)
                 session.touch()
@@ -171,12 +172,13 @@ class Relay:
     def _pass(self, session: sessions.Session, body: httpd.Body, host: socket.socket) -> None:
         left = body.length - body.received
         moved = TRAFFIC.begin("write", traffic.TLS if isinstance(host, ssl.SSLSocket) else body.path)
+        # With TLS, the protocol's own records make a socket readable: there the early answer is found when the host takes no more.
+        overtaken = None if isinstance(host, ssl.SSLSocket) else body.race(host)
         piece = FIRST_PIECE
         with buffers.borrow() as buffer:
             while left:
                 started = time.monotonic()
-                # With TLS, the protocol's own records make a socket readable: there the early answer is found when the host takes no more.
-                if not isinstance(host, ssl.SSLSocket) and body.overtaken_by(host):
+                if overtaken and overtaken():
                     raise HostSide
                 count = body.readinto(buffer[: min(piece, left)])
                 took = time.monotonic() - started

@@ -5,12 +5,12 @@ import json
 import select
 import socket
 import ssl
-import struct
 import threading
 import urllib.parse
 from collections.abc import Iterator
 
 from imaged import response as responses
+from imaged import sockets
 from imaged.client.failures import Refused, unreachable
 
 #: Seconds that a host has to accept a connection.
@@ -76,7 +76,19 @@ class Connection:
         self._failing = unreachable(address)
         with self._failing:
             self.sock: socket.socket = _connect(address, timeout, tls)
-            self.sock.settimeout(timeout)
+            self._patience = 0.0
+            self.wait_at_most(timeout)
+
+    def wait_at_most(self, seconds: float) -> None:
+        """So long the host may be silent, or take nothing, from now on."""
+        if seconds == self._patience:
+            return
+        self._patience = seconds
+        if isinstance(self.sock, ssl.SSLSocket):
+            self.sock.settimeout(seconds)
+        else:
+            self.sock.settimeout(None)
+            sockets.wait_at_most(self.sock, seconds, socket.SO_RCVTIMEO, socket.SO_SNDTIMEO)
 
     def start(self, method: str, target: str, headers: list[tuple[str, str]], body: bytes | memoryview = b"") -> None:
         """Sends the request line and the headers, and `body` together with them; what follows of it is the caller's."""
@@ -217,9 +229,8 @@ def _connect(address: str, timeout: float, tls: ssl.SSLContext | None) -> socket
 def _knock(sock: socket.socket, path: str, timeout: float) -> None:
     """Connects to a unix socket. Raises TimeoutError, OSError."""
     # With Python's own timeout, a crowd that comes at once would be refused: Linux does not let a socket that may not block wait in line.
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", int(timeout), int(timeout % 1 * 1e6)))
+    sockets.wait_at_most(sock, timeout, socket.SO_SNDTIMEO)
     try:
         sock.connect(path)
     except BlockingIOError:
         raise TimeoutError("timed out") from None
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", 0, 0))

@@ -195,7 +195,7 @@ class Control:
         data = b"" if body is None else json.dumps(body).encode()
         headers = [] if method == "GET" else [("Content-Type", "application/json"), ("Content-Length", str(len(data)))]
         with self._connections.connection(timeout) as connection, self._breakable(connection):
-            connection.sock.settimeout(timeout or self._timeout)
+            connection.wait_at_most(timeout or self._timeout)
             connection.start(method, target, headers, data)
             response = connection.response()
             answer = response.read()

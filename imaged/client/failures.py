@@ -37,5 +37,7 @@ class unreachable:
         pass
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if isinstance(error, BlockingIOError):
+            raise Unreachable(self._address, "timed out") from error
         if isinstance(error, (OSError, responses.Malformed, responses.BrokenOff, ValueError)):
             raise Unreachable(self._address, str(error) or type(error).__name__) from error

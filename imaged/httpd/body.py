@@ -10,6 +10,7 @@ import socket
 import struct
 import termios
 import time
+from collections.abc import Callable
 
 from imaged.httpd import pipe, traffic
 
@@ -74,16 +75,23 @@ class Body:
         buffered: int = self._connection.rfile.length + (self._sock.pending() if self._wire.encrypted else 0)
         return bool(buffered + waiting >= self._input.remaining)
 
-    def overtaken_by(self, other: socket.socket) -> bool:
-        """Waits for the next bytes; True if `other` has something to say before they come, or has hung up. Raises Stalled."""
-        ready = self._connection.rfile.length or (self._wire.encrypted and self._sock.pending())
+    def race(self, other: socket.socket) -> Callable[[], bool]:
+        """A function that waits for the next bytes; True if `other` has something to say before they come, or has hung up.
+
+        It raises Stalled.
+        """
         poll = select.poll()
         poll.register(other, select.POLLIN)
         poll.register(self._sock, select.POLLIN)
-        said = {number for number, _ in poll.poll(0 if ready else self._wire.timeout * 1000)}
-        if not said and not ready:
-            raise Stalled(f"Nothing came for {self._wire.timeout:g} seconds")
-        return other.fileno() in said
+
+        def overtaken() -> bool:
+            ready = self._connection.rfile.length or (self._wire.encrypted and self._sock.pending())
+            said = {number for number, _ in poll.poll(0 if ready else self._wire.timeout * 1000)}
+            if not said and not ready:
+                raise Stalled(f"Nothing came for {self._wire.timeout:g} seconds")
+            return other.fileno() in said
+
+        return overtaken
 
     @property
     def path(self) -> str:

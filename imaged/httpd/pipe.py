@@ -7,7 +7,6 @@ digest has to see the bytes: they take the plain road, `Body.readinto`.
 import contextlib
 import fcntl
 import os
-import select
 import socket
 
 # As much as a socket's buffer holds on a fast line. An unprivileged user gets 64 such pipes; the next ones are of 64 KiB.
@@ -50,17 +49,9 @@ class Pipe:
             count, offset = count - moved, offset + moved
 
     def into_socket(self, sock: socket.socket, count: int) -> None:
-        """Sends `count` bytes, waiting for the peer as long as the socket's timeout allows. Raises OSError."""
+        """Sends `count` bytes to a blocking socket, in one call as a rule. Raises OSError; TimeoutError at the end of its SO_SNDTIMEO."""
         while count:
             try:
                 count -= os.splice(self._reader, sock.fileno(), count)
             except BlockingIOError:
-                _wait_to_send(sock)
-
-
-def _wait_to_send(sock: socket.socket) -> None:
-    poll = select.poll()
-    poll.register(sock, select.POLLOUT)
-    timeout = sock.gettimeout()
-    if not poll.poll(None if timeout is None else timeout * 1000):
-        raise TimeoutError("The peer takes no more bytes")
+                raise TimeoutError("The peer takes no more bytes") from None

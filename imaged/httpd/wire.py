@@ -1,13 +1,13 @@
 """A connection's socket: how long it waits, and how little it costs to use.
 
-A plain socket waits in the kernel (SO_RCVTIMEO, SO_SNDTIMEO): with Python's own timeout every call would be two system calls, and at each
-of them another thread may take the interpreter away. A TLS socket keeps Python's timeout, since ssl starts over for ever when a blocking
+A plain socket waits in the kernel (`imaged.sockets`). A TLS socket keeps Python's timeout, since ssl starts over for ever when a blocking
 socket's SO_RCVTIMEO strikes.
 """
 
 import socket
 import ssl
-import struct
+
+from imaged import sockets
 
 #: Bytes of an answer's beginning that leave as one TLS record with its head.
 TOGETHER = 16 << 10
@@ -83,7 +83,7 @@ class Wire:
         if self.encrypted:
             self.socket.settimeout(seconds)
         else:
-            self.socket.setsockopt(socket.SOL_SOCKET, option, struct.pack("ll", int(seconds), int(seconds % 1 * 1e6)))
+            sockets.wait_at_most(self.socket, seconds, option)
 
 
 def _rest(pieces: tuple[bytes | memoryview, ...], sent: int) -> tuple[memoryview, ...]:

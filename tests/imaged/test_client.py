@@ -284,7 +284,7 @@ def test_who_comes_with_a_crowd_waits_in_line(tmp_path):
         let_in = threading.Timer(0.1, listener.accept)
         let_in.start()
         with client.Images(address, timeout=30).connection() as connection:
-            assert connection.sock.gettimeout() == 30
+            assert connection.sock.getsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, 8) == (30).to_bytes(8, "little")
         let_in.join()
 
 

@@ -8,7 +8,7 @@ import threading
 
 import pytest
 
-from imaged import httpd
+from imaged import httpd, sockets
 from imaged.httpd import pipe
 
 SIZE = (3 << 20) + 12345
@@ -94,7 +94,7 @@ def test_a_body_that_stalls_is_given_up(tmp_path):
 
 def test_a_peer_that_takes_nothing_is_given_up():
     ours, theirs = socket.socketpair()
-    ours.settimeout(0.2)
+    sockets.wait_at_most(ours, 0.2, socket.SO_SNDTIMEO)
     with ours, theirs, pipe.Pipe() as road, pytest.raises(TimeoutError):
         while True:
             road.put(b"x" * 4096)
@@ -103,7 +103,7 @@ def test_a_peer_that_takes_nothing_is_given_up():
 
 def test_a_slow_peer_gets_everything():
     ours, theirs = socket.socketpair()
-    ours.settimeout(10)
+    sockets.wait_at_most(ours, 10, socket.SO_SNDTIMEO)
     data, received = secrets.token_bytes(SIZE), bytearray()
 
     def read():
