@@ -57,6 +57,7 @@ def run(settings: config.Config) -> int:
         # Before it listens: whoever finds it open finds its address too.
         stack.enter_context(_address(settings))
         rooms.open(bus, stack)
+        running.settle()
         bus.start()
         stack.callback(bus.exit)
         # Bytes that still move then wait for a host, or for a client that the listeners have given up.
@@ -134,7 +135,7 @@ class Rooms:
         pages = site.application(self.admin, settings, csrf_key=installation.csrf_key, download=download)
         service = images.Images(self.sessions, self.relay, room)
         ours = glance.application(glance_calls.Rooms(self.admin, self._hosts, download, room), settings)
-        one = server.together(pages, service, engine.application(self.admin, settings), ours, settings.proxies)
+        one = server.together(pages, service, engine.application(self.admin, settings), ours, self.relay.courtesy, settings.proxies)
         if settings.images_port:
             # Threads of its own: whatever comes here, pages and heartbeats keep theirs.
             alone = security.guarded(images.Images(self.sessions, self.relay, room))

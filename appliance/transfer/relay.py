@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 
 from appliance import errors
-from appliance.transfer import hosts, sessions
+from appliance.transfer import courtesy, hosts, sessions
 from imaged import client, httpd
 from imaged.httpd import buffers, traffic
 
@@ -61,11 +61,15 @@ class HostSide(Exception):
 
 
 class Relay:
-    """Passes requests on to hosts. Thread-safe; each call occupies its thread until the bytes have moved."""
+    """Passes requests on to hosts. Thread-safe; each call occupies its thread until the bytes have moved.
+
+    Those of uploads give way to whoever has entered `courtesy`.
+    """
 
     def __init__(self, known: hosts.Leading, live: sessions.Sessions):
         self._hosts = known
         self._sessions = live
+        self.courtesy = courtesy.Courtesy()
 
     def send(self, session: sessions.Session, method: str, target: str, headers: Headers, body: httpd.Body) -> Answer:
         """One request with the client's body (its length may be 0), and the host's answer to it.
@@ -163,6 +167,8 @@ class Relay:
                     raise HostSide
                 count = body.splice(pipe)
                 session.touch()
+                if count > courtesy.MANY:
+                    self.courtesy.give_way()
                 try:
                     pipe.into_socket(host, count)
                 except OSError as error:
@@ -180,7 +186,9 @@ class Relay:
                 started = time.monotonic()
                 if overtaken and overtaken():
                     raise HostSide
-                count = body.readinto(buffer[: min(piece, left)])
+                # Decrypting a piece takes as long as an answer.
+                give_way = self.courtesy.give_way if piece > courtesy.MANY else None
+                count = body.readinto(buffer[: min(piece, left)], give_way)
                 took = time.monotonic() - started
                 session.touch()
                 try:

@@ -1,5 +1,6 @@
 """The listeners: pages, API and bytes on one port, and bytes alone on a second one."""
 
+import contextlib
 import errno
 import logging
 import socket
@@ -30,10 +31,17 @@ JSON = "application/json"
 NAME = "image-appliance"
 
 
-def together(site: Callable, images: Callable, engine: Callable, glance: Callable, proxies: Sequence[str] = ()) -> Callable:
+def together(
+    site: Callable,
+    images: Callable,
+    engine: Callable,
+    glance: Callable,
+    courtesy: contextlib.AbstractContextManager,
+    proxies: Sequence[str] = (),
+) -> Callable:
     """One WSGI application of four: paths of the images service and of oVirt's and Glance's faces never meet CherryPy's dispatch.
 
-    Pages may connect to the `proxies` (URLs), too.
+    All but the images service answer inside of `courtesy`. Pages may connect to the `proxies` (URLs), too.
     """
     faces = {**dict.fromkeys(BYTES, images), ENGINE: engine, **dict.fromkeys(GLANCE, glance)}
 
@@ -41,7 +49,10 @@ def together(site: Callable, images: Callable, engine: Callable, glance: Callabl
         first = "".join(environ["PATH_INFO"].split("/", 2)[1:2])
         # OpenStack's clients look there for what this is; browsers want pages.
         face = glance if not first and environ.get("HTTP_ACCEPT") == JSON else faces.get(first, site)
-        return face(environ, start_response)
+        if face is images:
+            return face(environ, start_response)
+        with courtesy:
+            return face(environ, start_response)
 
     return security.guarded(dispatch, proxies)
 

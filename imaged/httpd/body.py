@@ -47,9 +47,10 @@ class Body:
         self.length: int = self._input.remaining
         self.received = 0
 
-    def readinto(self, view: memoryview) -> int:
+    def readinto(self, view: memoryview, between: Callable[[], object] | None = None) -> int:
         """Fills `view`, unless the body ends before or takes longer than a MOMENT, and returns how many bytes came: 0 at the announced end.
 
+        `between` is called as each part of it has come: with TLS, a record of 16 KiB at most.
         Where the peer ends early or stalls, what came until then is returned first; the next call raises ShortBody or Stalled.
         """
         if self._failure:
@@ -58,7 +59,7 @@ class Body:
         filled = self._drain(wanted)
         self._count(filled)
         if filled < len(wanted):
-            filled = self._receive(wanted, filled)
+            filled = self._receive(wanted, filled, between)
         if self._failure and not filled:
             raise self._failure
         return filled
@@ -131,7 +132,7 @@ class Body:
         view[: len(data)] = data
         return len(data)
 
-    def _receive(self, view: memoryview, filled: int) -> int:
+    def _receive(self, view: memoryview, filled: int, between: Callable[[], object] | None) -> int:
         """Goes on behind the first `filled` bytes, and returns how many there are then."""
         count = self._received_already(view[filled:])
         filled += count
@@ -153,6 +154,8 @@ class Body:
                 break
             filled += count
             self._count(count)
+            if between:
+                between()
         return filled
 
     def _received_already(self, view: memoryview) -> int:

@@ -9,6 +9,7 @@ import psutil
 import pytest
 
 from appliance import certificates
+from appliance.transfer import courtesy
 from imaged import client as imaged_client
 from imaged.httpd import tls
 from tests.transfer import room as rooms
@@ -74,6 +75,18 @@ def test_memory_does_not_grow_with_the_body(room, disk):
 
     assert client.answer().status == 200
     assert psutil.Process().memory_info().rss - before < 16 << 20
+
+
+def test_many_bytes_give_way_to_answers_and_few_do_not(room, disk, monkeypatch):
+    asked = []
+    monkeypatch.setattr(room.relay.courtesy, "give_way", lambda: asked.append(True))
+    client = room.open(disk, SIZE)
+
+    assert client.put(b"x" * courtesy.MANY).status == 200
+    assert not asked
+
+    assert client.put(b"x" * SIZE).status == 200
+    assert asked
 
 
 def test_a_newer_session_ends_the_older_ones_running_request(room, disk):
@@ -281,9 +294,12 @@ def test_bytes_travel_over_tls(daemon, disk, tmp_path):
     disk.write_bytes(bytes(SIZE))
 
     with rooms.Room(running.images, imaged_client.Control(running.control)).serving(tls=context) as room:
+        asked = []
+        room.relay.courtesy.give_way = lambda: asked.append(True)
         ticket = room.ticket(disk, SIZE, ["read", "write"])
         client = rooms.Client(room, ticket, room.token(ticket, size=SIZE, ops=["read", "write"]), trusting)
         assert client.put(data).status == 200
         assert client.request("GET", client.url).body == data
 
     assert disk.read_bytes() == data
+    assert len(asked) >= 3, "it gives way in the midst of a piece, too"

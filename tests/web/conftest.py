@@ -82,7 +82,8 @@ class Appliance:
         download = downloads.Downloads(live, passing, room)
         pages = site.application(self.admin, self.config, csrf_key=secrets.token_bytes(32), download=download)
         ours = glance.application(glance_calls.Rooms(self.admin, known, download, room), self.config)
-        self.application = server.together(pages, images.Images(live, passing, room), engine.application(self.admin, self.config), ours)
+        theirs = engine.application(self.admin, self.config)
+        self.application = server.together(pages, images.Images(live, passing, room), theirs, ours, passing.courtesy)
         self.server = httpd.Server(("127.0.0.1", 0), self.application, threads=32, name="image-appliance")
         self._serving = self.server.launch()
         self.port = self.server.bind_addr[1]

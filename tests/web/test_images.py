@@ -288,7 +288,7 @@ def test_bytes_beyond_their_threads_are_refused_at_once_while_pages_answer(daemo
         return [b"page"]
 
     room = rooms.Room(running.images, imaged_client.Control(running.control), threads=6, reserve=2)
-    with room.serving(server.together(page, room.app, page, page)):
+    with room.serving(server.together(page, room.app, page, page, room.relay.courtesy)):
         running_clients = [room.open(disk, SIZE, transfer=f"t{number}").begin(SIZE, b"x").running() for number in range(4)]
         refused = room.open(disk, SIZE, transfer="one more").put(b"x" * SIZE)
 
