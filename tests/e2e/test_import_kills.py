@@ -37,7 +37,7 @@ PIECE, PAUSE = 64 << 10, 0.02
 #: Real, and as slow as on a busy disk while SLOW is there.
 QEMU_IMG = """#!/bin/sh
 if [ "$1" = convert ] && [ -e {place}/slow-convert ]; then
-    echo $$ >>{place}/convert
+    echo $$ $(cut -d' ' -f22 /proc/$$/stat) >>{place}/convert
     shift
     exec {real} convert -r 1M "$@"
 fi
@@ -45,7 +45,7 @@ exec {real} "$@"
 """
 SCANNER = """#!/bin/sh
 if [ -e {place}/slow-validate ]; then
-    echo $$ >>{place}/validate
+    echo $$ $(cut -d' ' -f22 /proc/$$/stat) >>{place}/validate
     exec sleep 10
 fi
 """
@@ -93,15 +93,15 @@ class Stages:
     @property
     def begun(self) -> dict[str, int]:
         """How often each was at work that lasts: more than before means that it is now."""
-        return {"fetch": self._given, "validate": len(self._pids("validate")), "convert": len(self._pids("convert"))}
+        return {"fetch": self._given, "validate": len(self._lines("validate")), "convert": len(self._lines("convert"))}
 
-    def left(self) -> list[int]:
-        """The processes that still work for one."""
-        return [pid for stage in ("validate", "convert") for pid in self._pids(stage) if psutil.pid_exists(pid)]
+    def left(self) -> list[str]:
+        """The processes that still work for one: their ids, and when they were started."""
+        return [line for stage in ("validate", "convert") for line in self._lines(stage) if line == _process(int(line.split()[0]))]
 
-    def _pids(self, stage: str) -> list[int]:
+    def _lines(self, stage: str) -> list[str]:
         with contextlib.suppress(FileNotFoundError):
-            return [int(line) for line in (self._place / stage).read_text().split()]
+            return (self._place / stage).read_text().splitlines()
         return []
 
     def _give(self, handler: web_server.Handler) -> None:
@@ -117,6 +117,13 @@ class Stages:
         path.write_text(text.format(place=self._place, real=shutil.which("qemu-img")))
         path.chmod(0o755)
         return path
+
+
+def _process(number: int) -> str:
+    """Its id and when it was started, as the programs write them down: the id alone may be another's by now, also that of a thread."""
+    with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+        return f"{number} {pathlib.Path(f'/proc/{number}/stat').read_text().rpartition(')')[2].split()[19]}"
+    return ""
 
 
 class Killer:
