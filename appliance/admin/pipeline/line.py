@@ -74,7 +74,8 @@ class Line:
             raise
         except Refused as refused:
             raise Failed("step-refused", _shown(refused) or f"The step {name} refuses the image.") from None
-        except (Exception, SystemExit) as error:
+        except BaseException as error:
+            # SystemExit and KeyboardInterrupt, too: a thread that died of them would be begun again, and again.
             if isinstance(error, Closed) and self._over():
                 raise
             log.exception("Import %s: the step %s broke", self._id, name)

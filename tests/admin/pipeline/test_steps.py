@@ -158,6 +158,7 @@ def raising(error):
 MISTAKES = {
     "raises": (raising(KeyError("hunter2")), "step-failed", "The step theirs broke (KeyError): the log of the appliance says where."),
     "ends the program": (raising(SystemExit(0)), "step-failed", "(SystemExit)"),
+    "interrupts the program": (raising(KeyboardInterrupt()), "step-failed", "(KeyboardInterrupt)"),
     "says that it is over": (raising(Closed()), "step-failed", "(Closed)"),
     "is no function": (7, "step-failed", "(TypeError)"),
     "answers a number": (lambda arrival: 42, "step-nonsense", "answered with int, which is no text"),
