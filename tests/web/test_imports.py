@@ -90,6 +90,7 @@ BAD = {
     "no url": ({"url": None}, 422, "invalid"),
     "a number for a time": ({"not_before": 1800000000}, 422, "invalid"),
     "a time without its zone": ({"not_before": "2027-01-31T22:00:00"}, 422, "invalid"),
+    "a time before all times": ({"not_before": "0001-01-01T00:00:00+14:00"}, 422, "invalid"),
     "an unknown field": ({"path": "/etc/passwd"}, 422, "invalid"),
     "a file of the server": ({"url": "file:///etc/passwd"}, 422, "scheme-refused"),
     "a user in the url": ({"url": "http://me:hush@127.0.0.1/x"}, 422, "user-in-url"),

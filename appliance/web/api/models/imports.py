@@ -55,8 +55,17 @@ def _text(value: object) -> object:
     return value
 
 
+def _utc(value: datetime.datetime) -> datetime.datetime:
+    try:
+        return value.astimezone(datetime.UTC)
+    except OverflowError:
+        raise ValueError("it lies outside of the years that are counted") from None
+
+
 #: Lax, or JSON's texts would not do.
-Moment = Annotated[pydantic.AwareDatetime, Field(strict=False), pydantic.BeforeValidator(_text, json_schema_input_type=str)]
+Moment = Annotated[
+    pydantic.AwareDatetime, Field(strict=False), pydantic.BeforeValidator(_text, json_schema_input_type=str), pydantic.AfterValidator(_utc)
+]
 
 
 Word = Annotated[str, Field(min_length=1, max_length=255)]
