@@ -1,4 +1,4 @@
-"""The SHA-256 that a file should have: given by a person, or found beside it, as sha256sum (GNU) or sha256 (BSD) write them."""
+"""The SHA-256 that a file should have: given by a person, or found beside it, as sha256sum (GNU), sha256 (BSD) or openssl write them."""
 
 import re
 import urllib.parse
@@ -17,8 +17,8 @@ OF_FOLDERS = ("SHA256SUMS", "SHA256SUM", "CHECKSUM", "CHECKSUMS", "sha256sum.txt
 OF_FILES = (".sha256", ".sha256sum", ".SHA256SUM")
 
 _HEX = re.compile(r"[0-9a-fA-F]{64}")
-_GNU = re.compile(r"\\?([0-9a-fA-F]{64}) [ *](.+)")
-_BSD = re.compile(r"SHA256 ?\((.+)\) ?= ?([0-9a-fA-F]{64})")
+_GNU = re.compile(r"\\?([0-9a-fA-F]{64})(?: [ *]|\t)(.+)")
+_BSD = re.compile(r"SHA2?-?256 ?\((.+)\) ?= ?([0-9a-fA-F]{64})")
 
 #: What a checksum's file fails with if it is simply not there; everything else is told.
 _NOT_THERE = (errors.SourceMissing, errors.SourceForbidden, errors.NotAnImage)
@@ -75,4 +75,4 @@ def _plain(name: str) -> str:
 
 def _read(source: sources.Source) -> str:
     with sources.within(source, SECONDS), source.reading() as stream:
-        return sources.beginning(stream, MAX_BYTES).decode("utf-8", "replace")
+        return sources.beginning(stream, MAX_BYTES).decode("utf-8-sig", "replace")

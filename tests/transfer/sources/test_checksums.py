@@ -70,9 +70,11 @@ def test_a_checksum_beside_the_file_is_found(server, name):
         f"SHA256 (disk.img) = {SUM}",
         f"-----BEGIN PGP SIGNED MESSAGE-----\n\n# disk.img: 5 bytes\nSHA256 (disk.img) = {SUM}\n-----BEGIN PGP SIGNATURE-----\n",
         f"{OTHER}  disk.img.xz\r\n{SUM}  disk.img\r\n",
-        f"\ufeff\n{SUM}  disk.img",
+        f"\ufeff{SUM}  disk.img",
+        f"{SUM}\tdisk.img",
+        f"SHA2-256(disk.img)= {SUM}",
     ],
-    ids=["binary", "here", "deeper", "BSD", "signed", "Windows", "marked"],
+    ids=["binary", "here", "deeper", "BSD", "signed", "Windows", "marked", "tab", "openssl"],
 )
 def test_every_form_of_a_file_of_checksums_is_read(server, text):
     server.files["/dir/SHA256SUMS"] = web_server.File(text.encode(), content_type="text/plain")
