@@ -171,11 +171,11 @@ class SourceReset(ApplianceError):
 
 
 class SourceShort(ApplianceError):
-    """`received` and `expected` are bytes."""
+    """`missing` and `expected` are bytes."""
 
     code = "source-short"
     status = 502
-    says = "{name} ended after {received:size}, though {host} announced {expected:size}."
+    says = "{name} ended {missing:size} before the end of the {expected:size} that {host} announced."
     hint = "Check the file at its source: it may still be written to."
 
 
@@ -242,7 +242,7 @@ class ArchiveDamaged(ApplianceError):
 class ArchiveTrailing(ApplianceError):
     code = "archive-trailing"
     status = 422
-    says = "Behind the {kind} data of {name} lies something else."
+    says = "{name} has something else behind its {kind} data."
     hint = "Pack the image alone, and compare its checksum with the publisher's."
 
 
@@ -251,7 +251,7 @@ class ArchiveMemory(ApplianceError):
 
     code = "archive-memory"
     status = 422
-    says = "Unpacking {name} would take more than {limit:size} of memory."
+    says = "{name} would take more than {limit:size} of memory to unpack."
     hint = "Pack it with a smaller dictionary: xz -9 and zstd -19 are well below it."
 
 
@@ -260,7 +260,7 @@ class ArchiveTooLarge(ApplianceError):
 
     code = "archive-too-large"
     status = 422
-    says = "Unpacked, {name} has more than the {limit:size} that it may have."
+    says = "{name} has, unpacked, more than the {limit:size} that it may have."
     hint = "Check what is in it; an administrator may raise max_image_size."
 
 

@@ -149,7 +149,8 @@ class Download:
 
     def _check_end(self) -> None:
         if self.total is not None and self.position < self.total:
-            raise errors.SourceShort(host=self._source.host, name=self._source.name, received=self.position, expected=self.total)
+            missing = self.total - self.position
+            raise errors.SourceShort(host=self._source.host, name=self._source.name, missing=missing, expected=self.total)
 
     def _pause(self, error: errors.ApplianceError) -> None:
         """Waits before the next attempt. Raises `error` if there is none."""

@@ -131,7 +131,7 @@ class Body:
         except errors.SourceReset as error:
             if self.total is None or not isinstance(_cause(error.__cause__), http.client.IncompleteRead):
                 raise
-            raise errors.SourceShort(host=self._host, name=self._name, received=self._at, expected=self.total) from error
+            raise errors.SourceShort(host=self._host, name=self._name, missing=self.total - self._at, expected=self.total) from error
         self._at += len(data)
         self.ended = not data
         return data
@@ -187,13 +187,16 @@ def content_type(answer: HTTPResponse) -> str:
 
 
 def offered_name(answer: HTTPResponse) -> str:
-    """The name in Content-Disposition, tidied; "" without one."""
+    """The name in Content-Disposition, tidied, and whole where it is there in plain letters, too; "" without one."""
     given = answer.headers.get("Content-Disposition")
     if not given:
         return ""
     message = email.message.Message()
     message["Content-Disposition"] = given
-    return tidy(message.get_filename() or "")
+    names = [value for key, value in message.get_params([], "Content-Disposition") if key.lower() == "filename"]
+    # filename*, which can say all letters, comes in three parts.
+    names.sort(key=lambda value: isinstance(value, str))
+    return tidy(email.utils.collapse_rfc2231_value(names[0])) if names else ""
 
 
 def tidy(name: str) -> str:

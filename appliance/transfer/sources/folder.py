@@ -105,7 +105,7 @@ class File:
         with self._folder.explained():
             data = self._stream.read(min(most, self._size - self._at))
         if not data and self._at < self._size:
-            raise errors.SourceShort(host=self._folder.host, name=self._folder.name, received=self._at, expected=self._size)
+            raise errors.SourceShort(host=self._folder.host, name=self._folder.name, missing=self._size - self._at, expected=self._size)
         self._at += len(data)
         return data
 

@@ -74,7 +74,7 @@ def test_a_body_that_ends_before_its_length_is_told(server, count):
     with pytest.raises(errors.SourceShort) as raised:
         read(source(server))
 
-    assert raised.value.words["received"] == count and raised.value.words["expected"] == len(DATA)
+    assert raised.value.words["missing"] == len(DATA) - count and raised.value.words["expected"] == len(DATA)
 
 
 def test_what_came_before_the_connection_was_torn_is_given(server):

@@ -61,6 +61,9 @@ def test_a_date_is_a_validator_if_the_file_is_older_than_the_answer(server, modi
     [
         ('attachment; filename="debian.iso"', "debian.iso"),
         ("attachment; filename*=UTF-8''d%C3%A9bian.iso", "débian.iso"),
+        ("attachment; filename=\"d_bian.iso\"; filename*=UTF-8''d%C3%A9bian.iso", "débian.iso"),
+        ("attachment; filename*=UTF-8''%2e%2e%2fdebian.iso", "debian.iso"),
+        ("attachment; filename*=nonsense''d%FF.iso", "dÿ.iso"),
         ('attachment; filename="../../etc/passwd"', "passwd"),
         ('attachment; filename="C:\\\\x\\\\y.iso"', "y.iso"),
         ('attachment; filename=".."', "disk.img"),

@@ -76,7 +76,7 @@ def test_what_is_in_it_must_be_what_was_said(glance):
         (lzma.compress(DATA)[:-20], "What was sent ends in the middle of its xz data"),
         (gzip.compress(DATA)[:-4], "in the middle of its gzip data"),
         (bz2.compress(DATA)[:100000] + bytes(200000), "bzip2 data is damaged"),
-        (zstd.compress(DATA) + b"and more", "Behind the zstd data"),
+        (zstd.compress(DATA) + b"and more", "What was sent has something else behind its zstd data"),
         (gzip.compress(b""), "an empty file is no image"),
         (zipped(DATA), "is packed as zip, which is not unpacked here. Unpack it first"),
         (b"\x89LZO\x00" + DATA, "is packed as lzop"),
