@@ -103,6 +103,8 @@ def kind(head: bytes, name: str = "") -> str | None:
     """
     for magic, found in MAGIC.items():
         if head.startswith(magic):
+            if found == "zstd" and _wants_dictionary(head):
+                raise errors.UnknownCompression(name=name, kind="zstd with a dictionary of its own")
             return found
     if head.startswith(_SKIPPED):
         return "zstd"
@@ -112,6 +114,14 @@ def kind(head: bytes, name: str = "") -> str | None:
     if head[257:262] == _TAR:
         raise errors.UnknownCompression(name=name, kind="tar")
     return None
+
+
+def _wants_dictionary(head: bytes) -> bool:
+    """A frame that only opens with a file which its maker has."""
+    try:
+        return zstd.get_frame_info(head[:SNIFFED]).dictionary_id != 0
+    except zstd.ZstdError:
+        return False
 
 
 class Unpacker:

@@ -88,6 +88,15 @@ def test_a_bit_that_was_turned_is_noticed(kind):
         unpacked(kind, bytes(damaged))
 
 
+def test_zstd_with_a_dictionary_that_nobody_has_here_is_told():
+    raw = unpack.zstd.ZstdDict(b"a dictionary of words" * 10, is_raw=True)
+    words = [f"a line of words, number {number} of many\n".encode() * 3 for number in range(200)]
+    trained = unpack.zstd.finalize_dict(raw, words, 1024, 3)
+
+    with pytest.raises(errors.UnknownCompression, match="packed as zstd with a dictionary of its own"):
+        unpack.kind(unpack.zstd.compress(DATA, zstd_dict=trained), "disk.zst")
+
+
 def test_a_bit_that_was_turned_is_noticed_by_the_checksum_of_zstd():
     damaged = bytearray(unpack.zstd.compress(DATA, options={unpack.zstd.CompressionParameter.checksum_flag: 1}))
     damaged[len(damaged) // 2] ^= 4
