@@ -124,7 +124,7 @@ def _mismatch(declared: str, found: str, head: bytes) -> str:
 def _advice(looks: str, found: str) -> str:
     if "compressed" in looks or "archive" in looks:
         return "unpack it, and upload what is in it"
-    if found in (*FOREIGN, "qed"):
+    if found in (*FOREIGN, "qed", "a Parallels disk"):
         return "convert it with 'qemu-img convert -O qcow2', and upload the result"
     return "choose that format" if found in FORMATS and found != "raw" else "choose another file"
 

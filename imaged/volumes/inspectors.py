@@ -16,6 +16,7 @@ HEAD = 8 << 20
 CHUNK = 1 << 20
 FOOTER = 512
 
+PARALLELS = "a Parallels disk"
 #: Bytes, where they stand, and what has them: things that the inspectors take for raw, and that are no disk.
 MAGICS = (
     (0, b"\x1f\x8b", "a gzip-compressed file"),
@@ -24,6 +25,8 @@ MAGICS = (
     (0, b"BZh", "a bzip2-compressed file"),
     (0, b"PK\x03\x04", "a zip archive"),
     (0, b"7z\xbc\xaf\x27\x1c", "a 7-Zip archive"),
+    (0, b"WithoutFreeSpace", PARALLELS),
+    (0, b"WithouFreSpacExt", PARALLELS),
     (257, b"ustar", "a tar archive (an OVA, perhaps)"),
 )
 #: What QEMU takes for a VMDK: as a description in words, comments before it or not; as one of its kinds of files.

@@ -323,7 +323,9 @@ def test_nothing_is_empty(tmp_path, unseen):
     assert reason(tmp_path / "disk")[0] == "empty"
 
 
-@pytest.mark.parametrize("magic, word", [(b"\x1f\x8b\x08\0", "unpack it"), (b"QED\0" + bytes(600), "QED")])
+@pytest.mark.parametrize(
+    "magic, word", [(b"\x1f\x8b\x08\0", "unpack it"), (b"QED\0" + bytes(600), "QED"), (b"WithouFreSpacExt", "qemu-img convert")]
+)
 def test_what_is_no_disk_that_is_taken_is_named(tmp_path, unseen, magic, word):
     (tmp_path / "disk").write_bytes(magic + bytes(MIB))
 
