@@ -21,7 +21,7 @@ ADVICE: dict[str, str] = {
     "empty": "It may not have come whole to its source: look at it there.",
     "encrypted": "",
     "expired": "Import it again.",
-    "format-mismatch": _FORMAT,
+    "format-mismatch": "",
     "format-refused": _FORMAT,
     "host-down": f"Check that imaged runs there and that the network is up, {_AGAIN}",
     "incomplete": "Import it again.",
