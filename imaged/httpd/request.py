@@ -6,12 +6,15 @@ import functools
 import io
 import re
 import time
+import urllib.parse
 from typing import Any
 
 import cheroot.server
 
 #: How nearly all requests begin. Whatever else may be right is cheroot's to say.
 _USUAL = re.compile(rb"(GET|PUT|PATCH|POST|DELETE|HEAD|OPTIONS) (/(?:[\w.~-][\w.~/-]*)?)(?:\?([\w.~=&-]*))? HTTP/1\.1\r\n", re.ASCII)
+#: In a path. A slash stays escaped: it would be a place where it is taken apart.
+_ESCAPED = re.compile(rb"%(?!2[Ff])[0-9A-Fa-f]{2}")
 _TOKEN = re.compile(rb"[!#$%&'*+.^`|~0-9A-Za-z_-]+")
 #: Headers that decide where a message ends or whom it is for: two of them are an attack, not a list.
 _SINGLE = {b"Content-Length", b"Transfer-Encoding", b"Host", b"Authorization", b"Content-Range", b"Range", b"Content-Digest"}
@@ -111,11 +114,15 @@ class Request(cheroot.server.HTTPRequest):
             self.request_protocol, self.response_protocol = b"HTTP/1.1", "HTTP/1.1"
             return True
         try:
-            return bool(super().read_request_line())
+            known = bool(super().read_request_line())
         except ValueError:
             # "//[" makes urllib look for an IPv6 address.
             self.simple_response("400 Bad Request", "Malformed Request-URI")
             return False
+        if known and self.method == b"OPTIONS":
+            # Which cheroot leaves as it came, of this method alone.
+            self.path = _ESCAPED.sub(lambda escaped: urllib.parse.unquote_to_bytes(escaped[0]), self.path)
+        return known
 
     def respond(self) -> None:
         # Its end can only be found by reading it: the application says no (there is no Content-Length), and the connection ends.

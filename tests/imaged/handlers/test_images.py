@@ -105,6 +105,13 @@ def test_an_empty_ticket_id_is_400(daemon, method):
     assert daemon.send(method, "/images/", None, b"").status == 400
 
 
+@pytest.mark.parametrize("method", ["OPTIONS", "GET", "PUT"])
+def test_a_ticket_is_found_by_its_escaped_id(daemon, image, method):
+    daemon.ticket(image, uuid="a b")
+
+    assert daemon.send(method, "/%69mages/%61%20b?%20", None, b"").status == 200
+
+
 @pytest.mark.parametrize("target", ["/", "/images", "/images/a/b", "/imagesx/a", "/tickets/a", "/domains", "/images/a%2Fb/c", "/%ff"])
 def test_what_is_no_image_is_not_found(daemon, target):
     assert daemon.send("GET", target).status in (404, 400)
