@@ -1,6 +1,7 @@
 """The command `imaged-ctl`: a person's way to the tickets of the daemon on this host, through its control socket."""
 
 import json
+import os
 import re
 import uuid
 from typing import Any
@@ -49,7 +50,7 @@ def main(ctx: click.Context, socket: str) -> None:
 
     Whoever may open the control socket is the administrator.
     """
-    ctx.obj = Control(f"unix:{socket}", timeout=75)
+    ctx.obj = Control(f"unix:{os.path.abspath(socket)}", timeout=75)
 
 
 def _size(ctx: click.Context, parameter: click.Parameter, text: str | None) -> int | None:

@@ -113,6 +113,13 @@ def test_a_daemon_that_is_not_there_is_a_sentence(tmp_path):
     assert "Is imaged running" in result.output
 
 
+def test_the_socket_may_be_named_from_where_one_is(daemon, monkeypatch):
+    socket = Path(daemon.control_path)
+    monkeypatch.chdir(socket.parent)
+
+    assert CliRunner().invoke(main, ["--socket", socket.name, "list"]).exit_code == 0
+
+
 def test_metrics_are_printed_as_they_come(ctl):
     assert "\nimaged_tickets " in ctl("metrics")
 
