@@ -18,7 +18,7 @@ from imaged import httpd
 access = logging.getLogger("appliance.access")
 
 #: Paths of the images service, by their first part.
-BYTES = ("sessions", "images", "info")
+IMAGES = ("sessions", "images", "info")
 
 #: Paths of oVirt's face, by their first part.
 ENGINE = "ovirt-engine"
@@ -26,6 +26,8 @@ ENGINE = "ovirt-engine"
 #: Paths of Glance's face, by their first part.
 GLANCE = ("v2", "versions")
 JSON = "application/json"
+#: How Glance's clients call the bytes of an image.
+BYTES = "application/octet-stream"
 
 #: The word for us in the Server header: what runs here, and not which version of it.
 NAME = "image-appliance"
@@ -41,15 +43,16 @@ def together(
 ) -> Callable:
     """One WSGI application of four: paths of the images service and of oVirt's and Glance's faces never meet CherryPy's dispatch.
 
-    All but the images service answer inside of `courtesy`. Pages may connect to the `proxies` (URLs), too.
+    All answer inside of `courtesy`, but for the images service and what receives an image's bytes. Pages may connect to the `proxies`
+    (URLs), too.
     """
-    faces = {**dict.fromkeys(BYTES, images), ENGINE: engine, **dict.fromkeys(GLANCE, glance)}
+    faces = {**dict.fromkeys(IMAGES, images), ENGINE: engine, **dict.fromkeys(GLANCE, glance)}
 
     def dispatch(environ: dict, start_response: Callable):
         first = "".join(environ["PATH_INFO"].split("/", 2)[1:2])
         # OpenStack's clients look there for what this is; browsers want pages.
         face = glance if not first and environ.get("HTTP_ACCEPT") == JSON else faces.get(first, site)
-        if face is images:
+        if face is images or environ.get("CONTENT_TYPE") == BYTES:
             return face(environ, start_response)
         with courtesy:
             return face(environ, start_response)
@@ -83,7 +86,7 @@ def _shown(path: str) -> str:
     parts = path.split("/")
     if path.startswith("/api/v1/") and not {".", ".."} & set(parts):
         return path
-    first = next((place for place, part in enumerate(parts) if part.lower() in BYTES), None)
+    first = next((place for place, part in enumerate(parts) if part.lower() in IMAGES), None)
     return path if first is None else "/".join([*parts[: first + 1], "…"])
 
 

@@ -7,18 +7,20 @@ from appliance.web import server
 
 
 @pytest.mark.parametrize(
-    ("path", "face", "polite"),
+    ("path", "content_type", "face", "polite"),
     [
-        ("/", "site", True),
-        ("/api/v1/transfers/1/heartbeat", "site", True),
-        ("/ovirt-engine/api", "engine", True),
-        ("/v2/images", "glance", True),
-        ("/images/1", "images", False),
-        ("/sessions", "images", False),
-        ("/info/", "images", False),
+        ("/", None, "site", True),
+        ("/api/v1/transfers/1/heartbeat", None, "site", True),
+        ("/ovirt-engine/api", None, "engine", True),
+        ("/v2/images", None, "glance", True),
+        ("/v2/images/1/file", "application/json", "glance", True),
+        ("/v2/images/1/file", "application/octet-stream", "glance", False),
+        ("/images/1", None, "images", False),
+        ("/sessions", None, "images", False),
+        ("/info/", None, "images", False),
     ],
 )
-def test_bytes_give_way_to_all_answers_but_those_about_bytes(path, face, polite):
+def test_bytes_give_way_to_all_answers_but_those_about_bytes(path, content_type, face, polite):
     inside, answered = [], []
 
     class Polite:
@@ -38,6 +40,6 @@ def test_bytes_give_way_to_all_answers_but_those_about_bytes(path, face, polite)
 
     one = server.together(*map(application, ("site", "images", "engine", "glance")), Polite())
 
-    one(webob.Request.blank(path).environ, lambda *_: None)
+    one(webob.Request.blank(path, content_type=content_type).environ, lambda *_: None)
 
     assert answered == [(face, polite)] and not inside
