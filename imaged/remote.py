@@ -12,8 +12,6 @@ from imaged import client
 
 #: Bytes of an answer that are read: of a map, about ten million extents.
 MAX_ANSWER = 1 << 30
-#: Seconds that the reason of a refusal is waited for.
-REASON_TIMEOUT = 5.0
 
 
 class Remote:
@@ -55,9 +53,8 @@ class Remote:
                 yield connection
             except client.Unreachable:
                 # Refused, and closed before the body was through: then the reason waits to be read.
-                connection.wait_at_most(REASON_TIMEOUT)
                 with contextlib.suppress(client.Unreachable):
-                    _accepted(connection.response())
+                    _accepted(connection.reason())
                 raise
 
     def answer(self, connection: client.Connection) -> client.Response:

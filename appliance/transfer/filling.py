@@ -89,10 +89,12 @@ class Volume:
         """The answer, if it is a good one."""
         try:
             with self._images.connection() as connection, self._holding(connection):
-                # What the host says before it has taken all is its reason.
-                with contextlib.suppress(client.Unreachable):
+                try:
                     connection.start(method, target, headers or [], body or b"")
-                answer = connection.response()
+                except client.Unreachable:
+                    answer = connection.reason()
+                else:
+                    answer = connection.response()
                 if answer.status >= 400:
                     raise self._refused(answer)
                 yield answer

@@ -102,12 +102,9 @@ class Relay:
             connection.start(method, target, headers, first)
             self._pump(session, body, connection.sock)
         except (HostSide, client.Unreachable):
-            log.info("Transfer %s: the host answered before the end of the body", session.ticket.transfer)
-            # Whatever it answers, the request was not sent whole: nothing else can follow on this connection.
-            answer = self._answer(connection)
-            connection.discard()
-            return answer
-        return self._answer(connection)
+            log.info("Transfer %s: the host took no more before the end of the body", session.ticket.transfer)
+            return self._answer(connection, connection.reason())
+        return self._answer(connection, connection.response())
 
     @contextlib.contextmanager
     def receive(
@@ -202,8 +199,7 @@ class Relay:
                 elif took > SLOW:
                     piece = max(piece // 2, SMALLEST_PIECE)
 
-    def _answer(self, connection: client.Connection) -> Answer:
-        response = connection.response()
+    def _answer(self, connection: client.Connection, response: client.Response) -> Answer:
         body = response.read(MAX_ANSWER)
         if response.read(1):
             connection.discard()

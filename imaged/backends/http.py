@@ -241,10 +241,12 @@ class Upstream:
                 if body is not None:
                     headers = [*headers, ("Content-Length", str(len(body)))]
                 connection.start(method, self._target + behind, headers)
-                if body is not None:
-                    with contextlib.suppress(client.Unreachable):  # it may have said why, before it closed
-                        connection.send(body)
-                response = connection.response()
+                try:
+                    connection.send(body or b"")
+                except client.Unreachable:
+                    response = connection.reason()
+                else:
+                    response = connection.response()
                 if response.status >= 300:
                     raise client.refused(response, response.read(MAX_ANSWER))
                 yield response

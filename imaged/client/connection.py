@@ -19,6 +19,8 @@ CONNECT_TIMEOUT = 10.0
 SEND_BUFFER = 1 << 20
 #: Idle connections kept; more are closed when they come back.
 MAX_IDLE = 64
+#: Seconds that a host's reason for taking no more is waited for: it has said it by then, or never will.
+REASON_TIMEOUT = 5.0
 #: Bytes of an error's body that are looked at.
 MAX_ERROR = 64 << 10
 
@@ -115,6 +117,12 @@ class Connection:
         """The answer's head; interim (1xx) answers are skipped."""
         self._response = Response(self._address, self.sock, self._method)
         return self._response
+
+    def reason(self) -> Response:
+        """As `response`, where the host took no more of the request. Nothing can follow on this connection then."""
+        self._discarded = True
+        self.wait_at_most(min(self._patience, REASON_TIMEOUT))
+        return self.response()
 
     def discard(self) -> None:
         """This connection is never used again."""

@@ -137,7 +137,20 @@ def test_an_early_answer_can_be_read_although_sending_failed(pool):
             for _ in range(1 << 10):
                 connection.send(bytes(1 << 20))
 
-        assert connection.response().read() == b"/unread"
+        assert connection.reason().read() == b"/unread"
+    assert not connection.reusable
+
+
+@pytest.mark.parametrize("kind", ["unix", "http"])
+def test_the_reason_of_a_host_that_takes_no_more_is_not_waited_for_as_long_as_for_bytes(monkeypatch, tmp_path, kind):
+    monkeypatch.setattr("imaged.client.connection.REASON_TIMEOUT", 0.01)
+    with socket.socket(socket.AF_UNIX if kind == "unix" else socket.AF_INET) as listener:
+        listener.bind(str(tmp_path / "s") if kind == "unix" else ("127.0.0.1", 0))
+        listener.listen()
+        address = f"unix:{tmp_path}/s" if kind == "unix" else f"http://127.0.0.1:{listener.getsockname()[1]}"
+        with client.Images(address, timeout=3600).connection() as connection:
+            with pytest.raises(client.Unreachable, match="timed out"):
+                connection.reason()
 
 
 @pytest.mark.parametrize("address", ["", "unix:", "unix:relative", "https://", "ftp://a", "localhost:1", "http:"])
