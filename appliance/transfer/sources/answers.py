@@ -49,7 +49,9 @@ class Failing:
         host = self._host
         match _cause(error):
             case ssl.SSLCertVerificationError() as cause:
-                return errors.BadCertificate(host=host, reason=cause.verify_message or "its certificate is not for this name")
+                # What it says of another name ends with a full stop, all else without.
+                reason = (cause.verify_message or "its certificate is not for this name").rstrip(".")
+                return errors.BadCertificate(host=host, reason=reason)
             case urllib3.exceptions.NewConnectionError() as cause:
                 return errors.SourceUnreachable(host=host, reason=_strerror(cause.__cause__))
             case urllib3.exceptions.ConnectTimeoutError():
