@@ -128,6 +128,7 @@ const FOREIGN = [
   ["gzip", 0, "\x1f\x8b\x08", /gzip/], ["xz", 0, "\xfd7zXZ\0", /xz/], ["zstd", 0, "\x28\xb5\x2f\xfd", /Zstandard/], ["bzip2", 0, "BZh91AY", /bzip2/], ["zip", 0, "PK\x03\x04", /ZIP/],
   ["tar", 257, "ustar\0", /OVA/], ["vmdk", 0, "KDMV", /VMDK/], ["a vmdk descriptor", 0, "# Disk DescriptorFile\n", /VMDK/], ["vhdx", 0, "vhdxfile", /VHDX/], ["vdi", 64, "\x7f\x10\xda\xbe", /VDI/],
   ["a dynamic vhd", 0, "conectix", /VHD/], ["a fixed vhd", 9 * 512, "conectix", /VHD/], ["qed", 0, "QED\0", /QED/],
+  ["parallels", 0, "WithouFreSpacExt", /Parallels/],
 ];
 for (const [what, offset, magic, words] of FOREIGN) {
   test(`${what} is refused by name, with what to do`, async () => {

@@ -30,6 +30,8 @@ const FOREIGN = [
   ["vhd", 0, "conectix"],
   ["vdi", 64, "\x7f\x10\xda\xbe"],
   ["qed", 0, "QED\0"],
+  ["parallels", 0, "WithoutFreeSpace"],
+  ["parallels", 0, "WithouFreSpacExt"],
 ];
 
 /**

@@ -6,7 +6,7 @@ import { size } from "./units.js";
 const FOREIGN = {
   gzip: "a gzip archive", xz: "an xz archive", zstd: "a Zstandard archive", bzip2: "a bzip2 archive", zip: "a ZIP archive", "7z": "a 7-Zip archive",
   rar: "a RAR archive", lz4: "an LZ4 archive", tar: "a tar archive (an OVA, perhaps)", vmdk: "a VMware disk (VMDK)", vhdx: "a Hyper-V disk (VHDX)",
-  vhd: "a Virtual PC disk (VHD)", vdi: "a VirtualBox disk (VDI)", qed: "a QED disk",
+  vhd: "a Virtual PC disk (VHD)", vdi: "a VirtualBox disk (VDI)", qed: "a QED disk", parallels: "a Parallels disk",
 };
 /** "a, b and c" @param {string[]} words */
 const listed = (words, last = "and") => [words.slice(0, -1).join(", "), words[words.length - 1]].filter(Boolean).join(` ${last} `);
