@@ -75,8 +75,9 @@ class Line:
         except Refused as refused:
             raise Failed("step-refused", _shown(refused) or f"The step {name} refuses the image.") from None
         except BaseException as error:
-            # SystemExit and KeyboardInterrupt, too: a thread that died of them would be begun again, and again.
-            if isinstance(error, Closed) and self._over():
+            # Of theirs SystemExit and its like, too: a thread that died of them would be begun again, and again.
+            ends = name in installed.DEFAULT and not isinstance(error, Exception)
+            if ends or (isinstance(error, Closed) and self._over()):
                 raise
             log.exception("Import %s: the step %s broke", self._id, name)
             raise Failed("step-failed", f"The step {name} broke ({type(error).__name__}): the log of the appliance says where.") from error
