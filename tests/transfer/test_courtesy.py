@@ -24,11 +24,17 @@ def giving_way(polite: courtesy.Courtesy) -> threading.Thread:
     return thread
 
 
+def went_on(polite: courtesy.Courtesy) -> bool:
+    thread = giving_way(polite)
+    thread.join(30)
+    return not thread.is_alive()
+
+
 def test_with_nobody_to_be_answered_nobody_waits(patient):
     with patient:
         pass
 
-    patient.give_way()
+    assert went_on(patient)
 
 
 def test_bytes_wait_for_the_last_of_the_answers(patient):
@@ -45,18 +51,18 @@ def test_an_answer_that_fails_is_over(patient):
     with pytest.raises(LookupError), patient:
         raise LookupError
 
-    patient.give_way()
+    assert went_on(patient)
 
 
 def test_who_asks_again_and_again_does_not_stop_the_bytes(patient, monkeypatch):
     monkeypatch.setattr(courtesy, "PATIENCE", 0.001)
 
     with patient:
-        patient.give_way()
+        assert went_on(patient)
 
 
 def test_an_answer_that_takes_long_holds_up_nobody(patient, monkeypatch):
     monkeypatch.setattr(courtesy, "LONG", 0.0)
 
     with patient:
-        patient.give_way()
+        assert went_on(patient)
