@@ -15,7 +15,7 @@ from types import TracebackType
 from urllib.parse import unquote, urlsplit
 
 from imaged import errors, httpd
-from imaged.backends import direct, mapped
+from imaged.backends import direct, huge, mapped
 from imaged.backends.extents import DATA, HOLE, Extent
 from imaged.backends.kept import Kept, Opened
 
@@ -106,6 +106,7 @@ class File:
         self._opened: Opened | None = opened
         self._descriptor = opened.descriptor
         self._kept = kept
+        self._pages: huge.Pages | None = None
 
     def __enter__(self) -> "File":
         return self
@@ -146,9 +147,24 @@ class File:
         """Whether the roads of the page cache are the fast ones: `splice` may stand in for `write`, and `mapped` for `readinto`."""
         return self.past_cache is None
 
+    def expect(self, start: int, end: int) -> None:
+        """All bytes from `start` to `end` will be written, in order and by one thread: worth huge pages, if the file lies in memory."""
+        if end - start >= huge.SIZE and self.cached and self._opened and self._opened.regular and direct.in_memory(self._descriptor):
+            self._pages = huge.Pages(self._descriptor, start, end)
+
+    def place(self, offset: int) -> memoryview | None:
+        """Where a plain socket may receive the bytes from `offset` on, so that they are in the file; None where they are to be spliced.
+
+        Nobody may look into it. It is good until the next write.
+        """
+        if not self._pages:
+            return None
+        with storage():
+            return self._pages.at(offset)
+
     def write(self, view: memoryview, offset: int) -> None:
         """Writes all of it. Raises NoSpace: then a part may be written."""
-        _check_end(offset + len(view))
+        self._reach(offset, offset + len(view))
         head = min(len(view), -offset % direct.BLOCK)
         body = (len(view) - head) // direct.BLOCK * direct.BLOCK
         with storage():
@@ -166,9 +182,15 @@ class File:
 
     def splice(self, pipe: httpd.Pipe, count: int, offset: int) -> None:
         """As `write`, of what is in the pipe."""
-        _check_end(offset + count)
+        self._reach(offset, offset + count)
         with storage():
             pipe.into_file(self._descriptor, count, offset)
+
+    def _reach(self, start: int, end: int) -> None:
+        _check_end(end)
+        if self._pages:
+            with storage():
+                self._pages.reach(start, end)
 
     def zero(self, offset: int, count: int, punch: bool) -> None:
         """Makes the range read as zeros: a hole if `punch`, else with its space allocated. Extends the file if needed."""
@@ -232,6 +254,8 @@ class File:
 
     def close(self) -> None:
         opened, self._opened, self._descriptor = self._opened, None, -1
+        if self._pages:
+            self._pages.close()
         if opened and self._kept:
             self._kept.give(opened)
         elif opened:

@@ -4,6 +4,7 @@ cheroot's `wsgi.input` allocates for every read and returns what came; images wa
 """
 
 import contextlib
+import errno
 import fcntl
 import select
 import socket
@@ -16,6 +17,8 @@ from imaged.httpd import pipe, traffic
 
 #: Seconds after which what has come of a slow body is passed on in a buffer that is not full: whoever looks on sees that it moves.
 MOMENT = 1.0
+#: Bytes received into a map at once: of a page that was just made, so many are still in a core's cache (0.20 CPU s/GiB, 0.21 with 2 MiB).
+AT_ONCE = 512 << 10
 
 
 class ShortBody(Exception):
@@ -25,6 +28,10 @@ class ShortBody(Exception):
         super().__init__(f"Requested {expected} bytes, available {received} bytes")
         self.expected = expected
         self.received = received
+
+
+class Gone(Exception):
+    """The memory that was to be received into is there no more."""
 
 
 class Stalled(Exception):
@@ -109,7 +116,18 @@ class Body:
             into.put(data)
             count = len(data)
         else:
-            count = self._move(into, wanted)
+            count = self._move(lambda: into.take(self._sock.fileno(), wanted), wanted)
+        self._count(count)
+        return count
+
+    def receive(self, place: memoryview) -> int:
+        """What has come right into `place`, which nobody but the kernel touches; 0 at the announced end. For a body that is `spliceable`,
+        behind what came with its head.
+
+        Raises ShortBody, Stalled; Gone if `place` is a map of a file that has become shorter: then nothing is lost.
+        """
+        wanted = place[: min(len(place), AT_ONCE, self._input.remaining)]
+        count = self._move(lambda: self._sock.recv_into(wanted), len(wanted))
         self._count(count)
         return count
 
@@ -167,13 +185,15 @@ class Body:
         self._count(count)
         return count
 
-    def _move(self, into: pipe.Pipe, wanted: int) -> int:
+    def _move(self, take: Callable[[], int], wanted: int) -> int:
         self._wire.await_bytes()
         try:
-            count = into.take(self._sock.fileno(), wanted) if wanted else 0
+            count = take() if wanted else 0
         except (BlockingIOError, TimeoutError):
             raise Stalled(f"Nothing came for {self._wire.timeout:g} seconds") from None
-        except OSError:
+        except OSError as error:
+            if error.errno == errno.EFAULT:
+                raise Gone from None
             count = 0
         if wanted and not count:
             raise ShortBody(self.length, self.received)

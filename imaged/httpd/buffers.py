@@ -4,14 +4,15 @@ import mmap
 import threading
 from collections import deque
 
-#: 1 MiB: large enough that a system call's cost vanishes in it, small enough to stay in a core's cache between recv and write.
-SIZE = 1 << 20
+#: 2 MiB: downloads against nginx 1.25 times as fast with 0.81 of the processor time, 1.11 and 0.92 with 1 MiB; over TLS 1.09 and 0.90, with
+#: 1 MiB 1.03 and 0.97 (medians of 11 in turn). With 4 MiB they are no faster.
+SIZE = 2 << 20
 #: Operations at once that get so much; those beyond share the processor so widely that little is enough: a thousand slow uploads must
 #: not take a gigabyte.
-MANY = 64
+MANY = 32
 SMALL = 64 << 10
 #: Buffers that wait for the next operation; more are given back to the system.
-IDLE = 32
+IDLE = 16
 
 _idle: deque[mmap.mmap] = deque(maxlen=IDLE)
 _lent = 0

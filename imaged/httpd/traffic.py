@@ -1,6 +1,7 @@
 """How many bytes went which road: both programs count in the same words, for Prometheus.
 
-`splice`: from socket to file or socket without entering the process. `mapped`: from the page cache to the socket. `direct`: through a
+`splice`: from socket to file or socket without entering the process. `mapped`: between a socket and the page cache, by the one
+copy that the kernel makes. `direct`: through a
 buffer of ours to the disk, past the page cache. `buffer`: through a buffer, since somebody has to see them or they are few. `tls`: the
 same, encrypted on one side at least.
 """
