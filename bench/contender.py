@@ -12,6 +12,8 @@ import psutil
 from bench import images, load, rows, server, stage
 
 GIB, MIB = 1 << 30, 1 << 20
+#: Modes of the load that store nothing.
+READS = ("get", "read")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,13 +39,21 @@ class Contender:
 
     def run(self, *, check: bool) -> Run:
         """One run, and the removal of what it left, which is not measured."""
+        self._stage.warm(self._fills())
         try:
             return self._disk(check) if isinstance(self._row.does, str) else self._load(self._row.does, check)
         finally:
             self._server.forget()
 
+    def _fills(self) -> int:
+        """Bytes of memory that one run takes for what it stores."""
+        does = self._row.does
+        if self._row.disk or does == "download" or isinstance(does, load.Load) and does.mode in READS:
+            return 0
+        return int(self._size * (images.DATA if does == "upload" else 1 if does.mode == "write" else does.connections))
+
     def _load(self, does: load.Load, check: bool) -> Run:
-        reads = does.mode in ("get", "read")
+        reads = does.mode in READS
         if reads:
             targets = [self._server.publish(self._source)] * does.connections
             does = dataclasses.replace(does, mode="fetch") if check and does.mode == "get" else does

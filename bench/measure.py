@@ -58,7 +58,7 @@ def rounds(row: rows.Row, *, short: bool) -> int:
 
 def enough(number: int, seconds: float, *, short: bool) -> bool:
     """Whether `number` rounds that count, in so many seconds, will do: on a slow machine the whole must end in time too."""
-    return number >= 1 and seconds > 4 if short else number >= LEAST and seconds > 30
+    return number >= 1 and seconds > 4 if short else number >= LEAST and seconds > 40
 
 
 def measure(row: rows.Row, on: stage.Stage, *, short: bool, done: Callable[[int], None]) -> Result:

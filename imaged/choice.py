@@ -10,7 +10,7 @@ import itertools
 import statistics
 
 #: So often one that is not the cheapest has its turn: machines change, and a sample may have been a bad one.
-AGAIN = 16
+AGAIN = 64
 #: Samples that are kept of each way; their median counts.
 KEPT = 8
 
