@@ -48,7 +48,7 @@ class Contender:
     def _fills(self) -> int:
         """Bytes of memory that one run takes for what it stores."""
         does = self._row.does
-        if self._row.disk or does == "download" or isinstance(does, load.Load) and does.mode in READS:
+        if self._row.disk or does == "download" or (isinstance(does, load.Load) and does.mode in READS):
             return 0
         return int(self._size * (images.DATA if does == "upload" else 1 if does.mode == "write" else does.connections))
 
