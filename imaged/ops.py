@@ -196,19 +196,22 @@ class Read(Operation):
     def _send_mapped(self) -> Generator[memoryview, None, None]:
         """Out of maps, or through a buffer: whatever takes less processor time here."""
         windows = self._backend.mapped(self.offset + self._count)
+        moved: dict[str, Callable[[int], None]] = {}
         while self.done < self._count:
             path, start, began = ROADS.pick(), self.done, time.thread_time()
             end = min(start + STRETCH, self._count)
+            # However many stretches there are, it is one request.
+            if path not in moved:
+                moved[path] = self._begin(path)
             if path == traffic.BUFFER:
-                yield from self._read(self._begin(path), end - start)
+                yield from self._read(moved[path], end - start)
             else:
-                yield from self._stretch(windows, end)
+                yield from self._stretch(moved[path], windows, end)
             if end - start == STRETCH:
                 ROADS.note(path, STRETCH, time.thread_time() - began)
 
-    def _stretch(self, windows: mapped.Windows, end: int) -> Generator[memoryview, None, None]:
+    def _stretch(self, moved: Callable[[int], None], windows: mapped.Windows, end: int) -> Generator[memoryview, None, None]:
         """Up to `end` out of maps, and through a buffer where there are none."""
-        moved = self._begin(traffic.MAPPED)
         while self.done < end:
             view = windows.at(self.offset + self.done)
             if view:

@@ -3,10 +3,11 @@
 import contextlib
 import os
 import re
+import secrets
 
 import pytest
 
-from imaged import client, httpd, services
+from imaged import choice, client, httpd, ops, services
 from imaged.backends import direct
 from imaged.backends.file import File
 from imaged.backends.kept import Opened
@@ -102,6 +103,21 @@ def test_a_download_counts_on_its_road(daemon, image, listener, send, size, road
     assert send("GET", f"/images/{ticket}").status == 200
 
     assert sample(daemon, "imaged_bytes_total", operation="read", path=road) - before == size
+
+
+def test_a_download_of_many_stretches_is_one_request_on_each_road(daemon, image, monkeypatch):
+    monkeypatch.setattr(ops, "STRETCH", MIB)
+    monkeypatch.setattr(ops, "ROADS", choice.Choice("mapped", "buffer"))
+    data = secrets.token_bytes(5 * MIB)
+    image.path.write_bytes(data)
+    ticket = daemon.ticket(image, size=5 * MIB, ops=["read"])
+    labels = [{"operation": "read", "path": road} for road in ("mapped", "buffer")]
+    before = [sample(daemon, "imaged_requests_total", **label) for label in labels]
+
+    assert daemon.get(ticket).body == data
+
+    after = [sample(daemon, "imaged_requests_total", **label) for label in labels]
+    assert [now - then for now, then in zip(after, before, strict=True)] == [1, 1]
 
 
 def test_a_ticket_that_moved_nothing_has_no_path(daemon, image):
